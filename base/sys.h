@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Raw system calls that glibc 2.36 does not wrap, with the signature of their man page, and constants
+ * that Debian 12's headers lack. Each returns -1 and sets errno.
+ */
+#ifndef HULL_BASE_SYS_H
+#define HULL_BASE_SYS_H
+
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mount.h>
+#include <sys/types.h>
+
+#ifndef MOUNT_ATTR_NOSYMFOLLOW
+#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
+#endif
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256
+#endif
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER _IO('T', 0x41)
+#endif
+#ifndef PROC_SUPER_MAGIC
+#define PROC_SUPER_MAGIC 0x9fa0
+#endif
+#ifndef CGROUP2_SUPER_MAGIC
+#define CGROUP2_SUPER_MAGIC 0x63677270
+#endif
+
+pid_t sys_clone3(struct clone_args *args, size_t size);
+int sys_openat2(int dirfd, const char *path, const struct open_how *how, size_t size);
+int sys_pivot_root(const char *new_root, const char *put_old);
+int sys_seccomp(unsigned int op, unsigned int flags, void *args);
+int sys_bpf(int cmd, void *attr, unsigned int size);
+int sys_set_mempolicy(int mode, const unsigned long *nodemask, unsigned long maxnode);
+int sys_ioprio_set(int which, int who, int ioprio);
+int sys_sched_setattr(pid_t pid, const void *attr, unsigned int flags);
+int sys_keyctl_join(const char *name);
+
+#endif
