@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # One non-recursive Makefile: a static archive a module, programs linked from the archives they need.
-# `make help` lists the targets.
+# Objects, archives, programs and tests all lie below $(O); `make help` lists the targets.
 
 O ?= build
 V ?= 0
@@ -8,8 +8,8 @@ DEV ?= 0
 SAN ?=
 PREFIX ?= /usr
 DESTDIR ?=
+FUZZ_SECONDS ?= 30
 
-CC ?= gcc
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -26,12 +26,14 @@ HARDEN := -fno-common -fstack-protector-strong
 ifeq ($(SAN),)
 HARDEN += -D_FORTIFY_SOURCE=2
 LINK := -static-pie -Wl,-z,relro,-z,now -Wl,--gc-sections
+EXT_LIBS := -lseccomp -lcap -lyajl_s
 else
 HARDEN += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 LINK := -fsanitize=$(SAN)
+EXT_LIBS := -lseccomp -lcap -lyajl
 endif
-ALL_CFLAGS = -std=gnu17 $(WARN) $(HARDEN) -fPIE -ffunction-sections -fdata-sections -D_GNU_SOURCE \
-	-DHULL_VERSION='"$(VERSION)"' -I. $(CFLAGS)
+STD := -std=gnu17 -D_GNU_SOURCE -DHULL_VERSION='"$(VERSION)"' -I.
+ALL_CFLAGS = $(STD) $(WARN) $(HARDEN) -fPIE -ffunction-sections -fdata-sections $(CFLAGS)
 
 ifeq ($(V),0)
 Q := @
@@ -44,39 +46,91 @@ endif
 MODULES := runtime namespaces cgroups base
 SRCS := $(foreach m,$(MODULES),$(wildcard $(m)/*.c))
 OCI_SRCS := $(wildcard runtime/oci/*.c)
-lib = $(O)/lib$(1).a
-LIBS := $(foreach m,$(MODULES),$(call lib,$(m)))
 obj = $(patsubst %.c,$(O)/%.o,$(1))
+lib = $(O)/lib$(1).a
+libs = $(foreach m,$(1),$(call lib,$(m)))
+LIBS := $(call libs,$(MODULES))
 
 PROGRAMS := $(O)/hull-oci
 
-EXT_LIBS := -lseccomp -lcap -lyajl
-ifeq ($(SAN),)
-EXT_LIBS := -lseccomp -lcap -lyajl_s
-endif
-
 .DEFAULT_GOAL := all
 .PHONY: all
-all: $(PROGRAMS)
+all: $(PROGRAMS) ## build the programs
+
+# --- modules and programs ---
 
 define module_rule
-$(call lib,$(1)): $(call obj,$(wildcard $(1)/*.c))
+$(call lib,$(1)): $(call obj,$(2))
 	$$(call say,AR,$$@)
 	$$(Q)rm -f $$@; ar rcsD $$@ $$^
 endef
-$(foreach m,$(MODULES),$(eval $(call module_rule,$(m))))
+$(foreach m,$(MODULES),$(eval $(call module_rule,$(m),$(wildcard $(m)/*.c))))
+$(eval $(call module_rule,oci,$(filter-out runtime/oci/main.c,$(OCI_SRCS))))
 
-$(O)/%.o: %.c
+$(O)/%.o: %.c $(O)/.flags | $(O)/.headers
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(O)/hull-oci: $(call obj,$(OCI_SRCS)) $(LIBS)
+$(O)/hull-oci: $(call obj,runtime/oci/main.c) $(call libs,oci) $(LIBS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(EXT_LIBS)
 
+# Changes when the compiler or its flags do, and so has everything built again.
+$(O)/.flags: FORCE
+	@mkdir -p $(O)
+	@echo '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(LINK))' >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+.PHONY: FORCE
+FORCE:
+
+# Once a build directory: one clear line instead of the compiler's about a missing header.
+$(O)/.headers:
+	@mkdir -p $(O)
+	@printf '#include <%s>\n' stdio.h linux/mount.h seccomp.h sys/capability.h yajl/yajl_parse.h libmnl/libmnl.h | \
+		$(CC) -E -x c -o /dev/null - 2>/dev/null || \
+		{ echo "hull: a compiler or a library's header is missing: run scripts/deps build (as root)" >&2; exit 1; }
+	@touch $@
+
+# --- tests ---
+
+# A unit test links the archives that its module may use, and nothing above.
+TEST_LIBS := -lcmocka -Wl,--as-needed -lseccomp -lcap -lyajl -lmnl
+UNIT_SRCS := $(wildcard tests/unit/*/test_*.c)
+UNIT_TESTS := $(patsubst %.c,$(O)/%,$(UNIT_SRCS))
+
+define unit_rule
+$(O)/tests/unit/$(1)/test_%: $(O)/tests/unit/$(1)/test_%.o $(call libs,$(2))
+	$$(call say,LINK,$$@)
+	$$(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -pie -o $$@ $$^ $(TEST_LIBS)
+endef
+$(eval $(call unit_rule,base,base))
+$(eval $(call unit_rule,cgroups,cgroups base))
+$(eval $(call unit_rule,namespaces,namespaces base))
+$(eval $(call unit_rule,runtime,$(MODULES)))
+$(eval $(call unit_rule,oci,oci $(MODULES)))
+.PRECIOUS: $(O)/%.o
+
+# Programs for use beside and inside containers: static and without a sanitizer, so that any root
+# file system will do.
+HELPERS := $(patsubst %.c,$(O)/%,$(wildcard tests/helper/*.c))
+$(O)/tests/helper/%: tests/helper/%.c $(O)/.flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(STD) $(WARN) -O1 -g -static -o $@ $<
+
+.PHONY: tests unit deps check check-root check-machine
+tests: all $(UNIT_TESTS) $(HELPERS) ## build the programs and all tests
+
+unit: $(UNIT_TESTS) ## build and run the unit tests
+	$(Q)O=$(O) tests/run unit
+
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
-.PHONY: clean
+.PHONY: clean help
 clean: ## remove what was built
 	rm -rf $(O)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | sort | \
+		awk -F '\t' '{ printf "  %-14s %s\n", $$1, $$2 }'
