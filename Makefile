@@ -119,18 +119,107 @@ $(O)/tests/helper/%: tests/helper/%.c $(O)/.flags
 	$(call say,CC,$@)
 	$(Q)$(CC) $(STD) $(WARN) -O1 -g -static -o $@ $<
 
-.PHONY: tests unit deps check check-root check-machine
+.PHONY: tests unit check check-root check-machine demo
 tests: all $(UNIT_TESTS) $(HELPERS) ## build the programs and all tests
 
 unit: $(UNIT_TESTS) ## build and run the unit tests
-	$(Q)O=$(O) tests/run unit
+	$(Q)tests/run --build $(O) unit
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+check: ## install what tests need, build, run all tests
+	$(Q)scripts/deps build test machine
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)tests/run --build $(O)
 
-.PHONY: clean help
+check-root: tests ## run the unit and integration tests, as root
+	$(Q)tests/run --build $(O) unit integration
+
+check-machine: tests ## run the cgroup v2 tests in the emulated host
+	$(Q)tests/run --build $(O) machine
+
+demo: ## install what is missing, build, run a container
+	$(Q)scripts/deps build demo
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)O=$(O) scripts/demo
+
+# --- checks of the source ---
+
+ALL_SRCS := $(SRCS) $(OCI_SRCS)
+HEADERS := $(wildcard $(addsuffix /*.h,$(MODULES) runtime/oci tests/unit))
+
+.PHONY: lint layers headers analyze format format-check
+lint: ## banned functions, close-on-exec, SPDX lines, shellcheck, codespell
+	$(Q)scripts/lint
+
+layers: ## check who includes whom
+	$(Q)scripts/layers
+
+headers: ## compile each header alone
+	$(Q)for h in $(HEADERS); do \
+		echo "#include \"$$h\"" | $(CC) $(ALL_CFLAGS) -Werror -fsyntax-only -x c - || exit 1; done
+
+# Slow ones: each source goes through three analyzers.
+analyze: ## gcc -fanalyzer, clang --analyze, cppcheck
+	$(Q)set -e; for f in $(ALL_SRCS); do printf '  %-7s %s\n' ANALYZE $$f; \
+		gcc $(ALL_CFLAGS) -fanalyzer -Werror -c -o /dev/null $$f; \
+		clang $(STD) --analyze -Xclang -analyzer-werror -Xclang -analyzer-output=text -o /dev/null $$f; \
+	done
+	$(Q)cppcheck --quiet --std=c11 --library=posix --library=gnu -D_GNU_SOURCE -I. --inline-suppr \
+		--enable=warning,performance,portability --suppress=missingInclude \
+		--error-exitcode=1 $(ALL_SRCS)
+
+C_FILES = $(shell git ls-files '*.c' '*.h')
+format: ## lay out the C code by .clang-format
+	$(Q)clang-format -i $(C_FILES)
+
+format-check: ## say where the layout differs
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+
+# --- fuzzing, coverage, benchmark: builds of their own below $(O) ---
+
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+.PHONY: fuzz fuzzers cover bench
+$(O)/tests/fuzz/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ $(EXT_LIBS)
+fuzzers: $(FUZZERS:%=$(O)/tests/fuzz/fuzz_%)
+
+fuzz: ## run each fuzzer for FUZZ_SECONDS on its corpus
+	$(Q)$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang SAN=fuzzer-no-link,address,undefined fuzzers
+	$(Q)set -e; new=$$(mktemp -d); trap 'rm -rf "$$new"' EXIT; for f in $(FUZZERS); do \
+		echo "  FUZZ    $$f"; mkdir $$new/$$f; \
+		$(O)/fuzz/tests/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 \
+			-print_final_stats=1 -artifact_prefix=$(O)/fuzz/$$f- $$new/$$f tests/fuzz/corpus/$$f; done
+
+cover: ## lines that the unit and integration tests reach
+	$(Q)$(MAKE) --no-print-directory O=$(O)/cover CFLAGS='-O0 -g --coverage -fprofile-update=atomic' tests
+	$(Q)find $(O)/cover -name '*.gcda' -delete
+	$(Q)tests/run --build $(O)/cover unit integration || true
+	$(Q)lcov --quiet --capture --directory $(O)/cover --base-directory . --no-external \
+		--exclude '*/tests/*' --output-file $(O)/cover/hull.info
+	$(Q)lcov --list $(O)/cover/hull.info
+
+BENCH := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
+$(O)/tests/bench/%: tests/bench/%.c $(O)/.flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(STD) $(WARN) -O2 -static -o $@ $<
+
+bench: all $(BENCH) ## compare start-up time and memory with other runtimes
+	$(Q)O=$(O) tests/bench/run
+
+# --- installation ---
+
+.PHONY: install clean help
+install: all ## install below $(DESTDIR)$(PREFIX)
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(O)/hull-oci
+
 clean: ## remove what was built
 	rm -rf $(O)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | sort | \
 		awk -F '\t' '{ printf "  %-14s %s\n", $$1, $$2 }'
+	@echo '  Variables: O=DIR build there, V=1 show commands, DEV=1 warnings are errors,'
+	@echo '  SAN=address,undefined, CC=clang, FUZZ_SECONDS=30, PREFIX=/usr, DESTDIR='
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
