@@ -65,6 +65,39 @@ const char *ns_kind_file(enum ns_kind kind); /* below /proc/PID/ns: "net", "mnt"
 int ns_kind_parse(const char *oci_name);     /* enum ns_kind or -EINVAL */
 int ns_kind_flag(enum ns_kind kind);	     /* CLONE_NEW… */
 
+/*
+ * P: opens the namespaces given by path and checks each one's type (man 2 ioctl_ns). ret_fds[kind] is
+ * -1 where nothing is joined. On failure nothing stays open.
+ */
+int ns_spaces_open(const struct ns_spaces *spaces, int ret_fds[static NS_KIND_MAX], struct err *err) MUST_CHECK;
+
+/*
+ * P: forks the container's first process. Returns 0 in the child, its pid (as the caller sees it)
+ * and *ret_pidfd in the parent, or -errno. The pid and user namespaces are entered or made here;
+ * the others in ns_enter, by the child itself and in parallel with the parent's next steps. cgroup_fd:
+ * cgroup2 directory for CLONE_INTO_CGROUP or -1; *ret_in_cgroup says whether that worked.
+ */
+pid_t ns_clone(const struct ns_spaces *spaces, const int fds[static NS_KIND_MAX], int cgroup_fd,
+	       int *ret_pidfd, bool *ret_in_cgroup, struct err *err) MUST_CHECK;
+
+/* P: writes setgroups (deny when unprivileged), gid_map, uid_map of pid (man 7 user_namespaces). */
+int ns_write_idmaps(int proc_fd, pid_t pid, const struct idmaps *maps, struct err *err) MUST_CHECK;
+
+/* C, after ns_write_idmaps: becomes uid 0 and gid 0 of a new or joined user namespace. */
+int ns_become_root(struct err *err) MUST_CHECK;
+
+/* C: joins and makes all namespaces but pid, user and cgroup; sets time offsets. */
+int ns_enter(const struct ns_spaces *spaces, const int fds[static NS_KIND_MAX], int proc_fd, struct err *err) MUST_CHECK;
+
+/* C, once it is in its cgroups: joins or makes the cgroup namespace. */
+int ns_enter_cgroup(const struct ns_spaces *spaces, const int fds[static NS_KIND_MAX], struct err *err) MUST_CHECK;
+
+/*
+ * Joins the namespaces of a running process given by CLONE_NEW… flags: one setns(2) on its pidfd, or
+ * one for each file of /proc/PID/ns on a kernel before 5.8 (HULL_NO_PIDFD_SETNS=1 forces that).
+ */
+int ns_join_process(int proc_fd, pid_t pid, int pidfd, int flags, struct err *err) MUST_CHECK;
+
 /* ---- mounts and the root file system (mount.c, mount_opts.c, rootfs.c, device.c, masks.c) ---- */
 
 /* A mount as the kernel will see it: ns_mount_options fills everything from flags on. */
@@ -173,7 +206,7 @@ struct ns_caps { /* bit n = capability n */
 
 int ns_cap_parse(const char *name); /* "CAP_SYS_ADMIN" -> 21, or -EINVAL */
 const char *ns_cap_name(int cap);   /* NULL beyond the last known */
-int ns_cap_last(int proc_fd);	    /* the running kernel's last capability */
+int ns_cap_last(int proc_fd);	    /* the running kernel's last capability or -errno */
 
 struct ns_rlimit {
 	int resource; /* RLIMIT_… */
@@ -192,6 +225,8 @@ struct ns_scheduler { /* man 2 sched_setattr */
 };
 int ns_scheduler_policy_parse(const char *name); /* "SCHED_BATCH" -> 3 or -EINVAL */
 int ns_scheduler_flag_parse(const char *name);	 /* bit value or -EINVAL */
+/* Refuses what the policy cannot take (runtime-spec config.md, scheduler): -EINVAL. No system call. */
+int ns_scheduler_check(const struct ns_scheduler *s, struct err *err) MUST_CHECK;
 
 struct ns_ioprio {
 	int klass; /* IOPRIO_CLASS_… */
@@ -205,6 +240,8 @@ struct ns_mempolicy { /* man 2 set_mempolicy */
 };
 int ns_mempolicy_mode_parse(const char *name);
 int ns_mempolicy_flag_parse(const char *name);
+const char *ns_mempolicy_mode_name(size_t i); /* the i-th known name, NULL past the last */
+const char *ns_mempolicy_flag_name(size_t i);
 
 /* Everything about one process of a container, its first or an exec'ed one. */
 struct ns_process {
@@ -265,16 +302,28 @@ int ns_seccomp_arch_parse(const char *name, uint32_t *ret) MUST_CHECK;
 int ns_seccomp_op_parse(const char *name, int *ret) MUST_CHECK;
 int ns_seccomp_flag_parse(const char *name, uint32_t *ret) MUST_CHECK;
 
+/* The i-th known name, NULL past the last: for the features command. */
+const char *ns_seccomp_action_name(size_t i);
+const char *ns_seccomp_arch_name(size_t i);
+const char *ns_seccomp_op_name(size_t i);
+const char *ns_seccomp_flag_name(size_t i);
+bool ns_seccomp_flag_supported(uint32_t flag); /* asks the running kernel */
+
 struct ns_seccomp_filter { /* a classic BPF program ready for seccomp(2) */
 	void *insns; /* struct sock_filter[], owned */
 	size_t n_insns;
 	uint32_t flags; /* SECCOMP_FILTER_FLAG_…, NEW_LISTENER when it notifies */
+	bool default_flags; /* nobody asked for flags: an old kernel may have them dropped */
 };
+
+/* P: opens dirfd/name as a directory for compiled filters, making it (0700) when it is missing. */
+int ns_seccomp_cache_open(int dirfd, const char *name, struct err *err) MUST_CHECK;
 
 /*
  * P: gives the BPF program of s, from the cache directory cache_fd when it holds a valid one (the
- * key covers every field of s, the kernel release and libseccomp's version), else by libseccomp,
- * and then stores it there. cache_fd -1: no cache.
+ * key covers every field of s that shapes the program, the kernel release and libseccomp's version),
+ * else by libseccomp, and then stores it there. cache_fd -1: no cache; a directory that others can
+ * write to is not used either.
  */
 int ns_seccomp_build(const struct ns_seccomp *s, int cache_fd, struct ns_seccomp_filter *ret,
 		     struct err *err) MUST_CHECK;
@@ -283,11 +332,30 @@ void ns_seccomp_release(struct ns_seccomp_filter *f);
 /* C: installs the filter. *ret_listener gets the notify descriptor or -1. */
 int ns_seccomp_install(const struct ns_seccomp_filter *f, int *ret_listener, struct err *err) MUST_CHECK;
 
-/* C: the last steps before execve, in the order of the file's own comment (process.c). */
-int ns_process_limits_parent(pid_t pid, const struct ns_process *p, struct err *err) MUST_CHECK; /* P: prlimit */
-int ns_process_scheduling(const struct ns_process *p, struct err *err) MUST_CHECK; /* C: scheduler, ioprio, mempolicy, personality */
-int ns_process_oom_score(int proc_fd, const struct ns_process *p, struct err *err) MUST_CHECK; /* C: before privileges go */
+/*
+ * The last steps before execve; their order is told in process.c.
+ *
+ * P: sets the rlimits of the child. After the child's own set-up (a low RLIMIT_NOFILE or RLIMIT_AS
+ * would break it) and while the child is still its user namespace's root (man 2 prlimit).
+ */
+int ns_process_limits_parent(pid_t pid, const struct ns_process *p, struct err *err) MUST_CHECK;
+
+/* C: scheduler, ioprio, mempolicy, personality */
+int ns_process_scheduling(const struct ns_process *p, struct err *err) MUST_CHECK;
+
+/*
+ * Writes process.oomScoreAdj of process pid (0: the caller's own). P for a child in a user namespace:
+ * the file belongs to the host's root as long as the child is not dumpable. Does nothing when unset.
+ */
+int ns_process_oom_score(int proc_fd, pid_t pid, const struct ns_process *p, struct err *err) MUST_CHECK;
+
+/* P: says before any side effect that a label cannot be honoured on this host. */
+int ns_process_labels_check(const struct ns_process *p, struct err *err) MUST_CHECK;
 int ns_process_labels(int proc_fd, const struct ns_process *p, struct err *err) MUST_CHECK; /* C: LSM exec labels */
+
+/* C: makes a missing process.cwd (0755) below "/"; after the pivot, before the root turns read-only. */
+int ns_process_make_cwd(const struct ns_process *p, struct err *err) MUST_CHECK;
+
 /*
  * C: bounding set, groups, gid, uid, capabilities, umask; cwd (with a second try as the container's
  * user, and a check that it is below the root). The filter goes in between as no_new_privs demands;
@@ -295,7 +363,58 @@ int ns_process_labels(int proc_fd, const struct ns_process *p, struct err *err) 
  */
 int ns_process_credentials(const struct ns_process *p, int proc_fd, const struct ns_seccomp_filter *filter,
 			   int *ret_listener, struct err *err) MUST_CHECK;
-/* C: finds args[0] by env's PATH inside the root. Caller frees *ret. Messages as engines parse them. */
+
+/*
+ * C: finds args[0] by env's PATH inside the root, as the user that will execute it. Caller frees
+ * *ret. Messages as engines parse them.
+ */
 int ns_process_find(const struct ns_process *p, char **ret, struct err *err) MUST_CHECK;
+
+/*
+ * C: gives "HOME=DIR" from the container's /etc/passwd ("/" without an entry), or NULL when env has
+ * a HOME that is not empty. Caller frees *ret.
+ */
+int ns_process_home(const struct ns_process *p, char **ret, struct err *err) MUST_CHECK;
+
+/* The last value of NAME in env (NULL-terminated "NAME=value" strings) or NULL. */
+const char *ns_env_get(const char *const *env, const char *name);
+
+/* ---- CPU affinity (affinity.c); pid 0: the caller ---- */
+
+int ns_affinity_set(pid_t pid, const char *cpus, struct err *err) MUST_CHECK; /* a list, cpuset(7) */
+int ns_affinity_reset(pid_t pid, struct err *err) MUST_CHECK; /* every CPU that the cpuset allows */
+
+/* ---- the session keyring (keyring.c) ---- */
+
+/*
+ * C: joins the session keyring name ("_ses.ID"), so that the host session's keys are out of reach;
+ * made new for the container's first process (is_new), found again by an exec'ed one. label: SELinux
+ * label of a new keyring or NULL. Kernels that have no keys, or refuse, are put up with.
+ */
+int ns_keyring_join(int proc_fd, const char *name, bool is_new, const char *label, struct err *err) MUST_CHECK;
+
+/* ---- network devices (netdev.c) ---- */
+
+#define NS_NETDEV_NAME_LEN 16 /* IFNAMSIZ */
+
+struct ns_netdev {
+	const char *host_name;
+	const char *name; /* in the container, may hold one %d; NULL: as on the host */
+};
+
+/* Checks the names and that there is a network namespace to move to. No system call. */
+int ns_netdev_check(const struct ns_netdev *dev, const struct ns_spaces *spaces, struct err *err) MUST_CHECK;
+
+/*
+ * P: moves devices from the network namespace from_fd to to_fd (both open /proc/PID/ns/net files),
+ * all of them or none, keeping permanent global addresses, renaming, and setting each up. ret_names,
+ * when not NULL, has n rows and gets the names they have now. Runs the program hull-netdev, which is
+ * the only user of netlink here; helper: its path, NULL: beside this program or in /usr/libexec/hull.
+ */
+int ns_netdev_move(int from_fd, int to_fd, const struct ns_netdev *devs, size_t n,
+		   char (*ret_names)[NS_NETDEV_NAME_LEN], const char *helper, struct err *err) MUST_CHECK;
+
+/* C: sets lo up in the caller's network namespace. */
+int ns_loopback_up(struct err *err) MUST_CHECK;
 
 #endif
