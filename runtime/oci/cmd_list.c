@@ -79,7 +79,7 @@ static void table_print(const struct table *t, struct buf *out)
 	}
 }
 
-/* Calls add for every container that can be read. */
+/* Shows every container that can be read: in w, or in t. */
 static void each_container(struct cli *cli, char **ids, struct table *t, struct json_writer *w)
 {
 	for (size_t i = 0; ids[i]; i++) {

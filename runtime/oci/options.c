@@ -59,7 +59,7 @@ static const char *type_name(enum opt_type type)
 	case OPT_U32:
 		return "a number from 0 to 4294967295";
 	case OPT_U64:
-		return "a number that is not negative";
+		return "a number from 0 up";
 	case OPT_I64:
 		return "a whole number";
 	case OPT_SIZE:
