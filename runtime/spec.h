@@ -16,6 +16,8 @@
 #include "cgroups/cgroups.h"
 #include "namespaces/namespaces.h"
 
+#define SPEC_OCI_VERSION "1.3.0" /* of the runtime specification that hull follows */
+
 struct spec_hook {
 	const char *path;
 	const char *const *args; /* NULL-terminated; NULL: just the path */
