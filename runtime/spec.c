@@ -124,7 +124,7 @@ static int read_annotation(const struct json_node *n, const struct spec_ctx *ctx
 static int read_annotations(const struct json_node *root, const struct spec_ctx *ctx,
 			    struct spec *spec, struct err *err)
 {
-	struct spec_array list = {0};
+	struct spec_array list = { 0 };
 	int rc = spec_get_map(root, "annotations", sizeof(struct spec_annotation), read_annotation,
 			      ctx, &list, err);
 

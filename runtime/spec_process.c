@@ -67,7 +67,7 @@ static int read_env(const struct json_node *node, struct arena *a, struct ns_pro
 		equals = strchr(list[i], '=');
 		if (!equals || equals == list[i])
 			return json_error(n, err, "'%s' is not of the form NAME=value", list[i]);
-		names[i] = (struct spec_name){list[i], (size_t)(equals - list[i]), i};
+		names[i] = (struct spec_name){ list[i], (size_t)(equals - list[i]), i };
 		i++;
 	}
 	drop_duplicates(list, names, count);
@@ -90,9 +90,9 @@ static int read_gid(const struct json_node *n, const struct spec_ctx *ctx, void 
 static int read_user(const struct json_node *node, struct arena *a, struct ns_process *p,
 		     struct err *err)
 {
-	const struct spec_ctx ctx = {.arena = a};
+	const struct spec_ctx ctx = { .arena = a };
 	const struct json_node *user = NULL;
-	struct spec_array groups = {0};
+	struct spec_array groups = { 0 };
 	uint64_t mask = DEFAULT_UMASK;
 	int rc = json_get_object(node, "user", &user, err);
 
@@ -235,9 +235,9 @@ static int read_rlimit(const struct json_node *n, const struct spec_ctx *ctx, vo
 static int read_rlimits(const struct json_node *node, struct arena *a, struct ns_process *p,
 			struct err *err)
 {
-	const struct spec_ctx ctx = {.arena = a};
+	const struct spec_ctx ctx = { .arena = a };
 	const struct json_node *n = json_first(json_get(node, "rlimits"));
-	struct spec_array list = {0};
+	struct spec_array list = { 0 };
 	uint64_t seen = 0;
 	int rc = spec_get_array(node, "rlimits", sizeof(struct ns_rlimit), read_rlimit, &ctx, &list,
 				err);

@@ -113,7 +113,7 @@ static int read_rule(const struct json_node *n, const struct spec_ctx *ctx, void
 		     struct err *err)
 {
 	struct ns_seccomp_rule *r = element;
-	struct spec_array args = {0};
+	struct spec_array args = { 0 };
 	size_t n_names = 0;
 	int rc = spec_check_object(n, err);
 
@@ -175,7 +175,7 @@ int spec_read_seccomp(const struct json_node *seccomp, const struct spec_ctx *ct
 		      const struct ns_seccomp **ret, struct err *err)
 {
 	struct ns_seccomp *s = arena_alloc(ctx->arena, 1, sizeof(*s));
-	struct spec_array archs = {0}, rules = {0};
+	struct spec_array archs = { 0 }, rules = { 0 };
 	int rc = read_action(seccomp, "defaultAction", "defaultErrnoRet", &s->default_action, err);
 
 	if (rc < 0)
