@@ -38,5 +38,8 @@ int sys_set_mempolicy(int mode, const unsigned long *nodemask, unsigned long max
 int sys_ioprio_set(int which, int who, int ioprio);
 int sys_sched_setattr(pid_t pid, const void *attr, unsigned int flags);
 int sys_keyctl_join(const char *name);
+int sys_keyctl_setperm(int id, uint32_t perm);
+/* As the kernel gives it, "(unreachable)" included; glibc hides that. Length with the NUL. */
+int sys_getcwd(char *buf, size_t size);
 
 #endif
