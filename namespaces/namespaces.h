@@ -225,8 +225,6 @@ struct ns_scheduler { /* man 2 sched_setattr */
 };
 int ns_scheduler_policy_parse(const char *name); /* "SCHED_BATCH" -> 3 or -EINVAL */
 int ns_scheduler_flag_parse(const char *name);	 /* bit value or -EINVAL */
-/* Refuses what the policy cannot take (runtime-spec config.md, scheduler): -EINVAL. No system call. */
-int ns_scheduler_check(const struct ns_scheduler *s, struct err *err) MUST_CHECK;
 
 struct ns_ioprio {
 	int klass; /* IOPRIO_CLASS_… */
