@@ -33,7 +33,7 @@ LINK := -fsanitize=$(SAN)
 EXT_LIBS := -lseccomp -lcap -lyajl
 endif
 STD := -std=gnu17 -D_GNU_SOURCE -DHULL_VERSION='"$(VERSION)"' -I.
-ALL_CFLAGS = $(STD) $(WARN) $(HARDEN) -fPIE -ffunction-sections -fdata-sections $(CFLAGS)
+ALL_CFLAGS = $(STD) -include base/banned.h $(WARN) $(HARDEN) -fPIE -ffunction-sections -fdata-sections $(CFLAGS)
 
 ifeq ($(V),0)
 Q := @

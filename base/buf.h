@@ -16,6 +16,9 @@ struct buf {
 
 #define BUF_INIT { 0 }
 
+/* Makes room for len more bytes and the NUL; returns their place. The caller adds to len itself. */
+char *buf_reserve(struct buf *b, size_t len) __attribute__((returns_nonnull));
+
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
