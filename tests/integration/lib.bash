@@ -240,13 +240,22 @@ out_has() {
 
 # expect STATUS COMMAND...: runs it; $output and $lines hold what it printed.
 expect() {
-	local want=$1
+	local want=$1 status=0
 
 	shift
-	run "$@"
-	# shellcheck disable=SC2154 # run sets it
+	output=$("$@" 2>&1) || status=$?
+	lines=()
+	[[ -z $output ]] || mapfile -t lines <<<"$output"
 	[[ $status == "$want" ]] || {
 		printf 'exit status %s instead of %s: %s\n%s\n' "$status" "$want" "$*" "$output"
+		return 1
+	}
+}
+
+# The command fails, whatever its status.
+fails() {
+	! "$@" || {
+		echo "succeeded: $*"
 		return 1
 	}
 }
@@ -266,11 +275,10 @@ says_not() {
 	}
 }
 
-# The last command failed with one line, as every error must, that contains each TEXT.
+# The last command said one line, as each must that fails, and it contains every TEXT.
 one_error() { # TEXT...
 	local text
 
-	# shellcheck disable=SC2154 # run sets it
 	[[ ${#lines[@]} == 1 ]] || {
 		printf 'not one line but %s:\n%s\n' "${#lines[@]}" "$output"
 		return 1
@@ -302,6 +310,15 @@ cgroup_dir() { # CONTROLLER PATH
 	else
 		echo "$hierarchies/$1$2"
 	fi
+}
+
+# The empty cgroups at and below PATH go; false while there is one that does not.
+remove_cgroups() { # PATH
+	local dir
+
+	for dir in /sys/fs/cgroup"$1" /sys/fs/cgroup/*"$1"; do
+		[[ ! -d $dir ]] || find "$dir" -depth -type d -exec rmdir {} + 2>/dev/null || return
+	done
 }
 
 is_v2() {
