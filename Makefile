@@ -51,7 +51,7 @@ lib = $(O)/lib$(1).a
 libs = $(foreach m,$(1),$(call lib,$(m)))
 LIBS := $(call libs,$(MODULES))
 
-PROGRAMS := $(O)/hull-oci
+PROGRAMS := $(O)/hull-oci $(O)/hull-netdev
 
 .DEFAULT_GOAL := all
 .PHONY: all
@@ -75,6 +75,11 @@ $(O)/%.o: %.c $(O)/.flags | $(O)/.headers
 $(O)/hull-oci: $(call obj,runtime/oci/main.c) $(call libs,oci) $(LIBS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(EXT_LIBS)
+
+# Linked dynamically: Debian has no static libmnl. It runs only for containers with netDevices.
+$(O)/hull-netdev: $(call obj,namespaces/netdev/main.c) $(call libs,base)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -pie -Wl,-z,relro,-z,now -o $@ $^ -lmnl
 
 # Changes when the compiler or its flags do, and so has everything built again.
 $(O)/.flags: FORCE
@@ -212,6 +217,7 @@ bench: all $(BENCH) ## compare start-up time and memory with other runtimes
 .PHONY: install clean help
 install: all ## install below $(DESTDIR)$(PREFIX)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(O)/hull-oci
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec/hull $(O)/hull-netdev
 
 clean: ## remove what was built
 	rm -rf $(O)
