@@ -163,12 +163,16 @@ with_user_namespace() {
 		| .linux.uidMappings = [{"containerID": 0, "hostID": 100000, "size": 65536}]
 		| .linux.gidMappings = .linux.uidMappings'
 	chown -R 100000:100000 "$BUNDLE/rootfs"
-	# the mapped root must be able to walk there
-	local dir=$BUNDLE
-	while [[ $dir != / ]]; do
-		[[ $dir != "$BATS_RUN_TMPDIR"* ]] || chmod o+x "$dir"
+	open_path "$BUNDLE"
+}
+
+# Lets everybody walk to a directory of the tests, as the root of a user namespace must.
+open_path() { # DIRECTORY
+	local dir=$1
+
+	while [[ $dir == "$BATS_RUN_TMPDIR"* ]]; do
+		chmod o+x "$dir"
 		dir=${dir%/*}
-		dir=${dir:-/}
 	done
 }
 
