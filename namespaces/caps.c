@@ -141,7 +141,15 @@ static uint64_t cap_word(uint32_t low, uint32_t high)
 	return low | (uint64_t)high << CAP_WORD_BITS;
 }
 
-static int caps_raise_ambient(uint64_t ambient, struct err *err)
+bool ns_caps_effective(int cap)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	return capget(&header, data) == 0 && cap_word(data[0].effective, data[1].effective) >> cap & 1;
+}
+
+static int raise_ambient(uint64_t ambient, struct err *err)
 {
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return err_sys(err, "clear the ambient capabilities");
@@ -181,7 +189,7 @@ int ns_caps_set(const struct ns_caps *want, uint64_t *missing, struct err *err)
 		return err_sys(err, "set the capabilities");
 	*missing |= (want->permitted & ~permitted) | (want->effective & ~effective) |
 		    (want->inheritable & ~inheritable) | (want->ambient & ~ambient);
-	return caps_raise_ambient(ambient, err);
+	return raise_ambient(ambient, err);
 }
 
 void ns_caps_warn_missing(uint64_t missing)

@@ -169,6 +169,8 @@ struct ns_rootfs {
 	const struct ns_cgroup_view *cgroups; /* NULL: a "cgroup" mount is refused */
 	bool new_mount_ns; /* false: plain chroot, nothing is mounted (config lists no mount namespace) */
 	bool in_userns;	   /* the child runs in a user namespace other than the caller's */
+	const struct idmaps *idmaps; /* its maps, for "idmap" mounts without their own; NULL: none */
+	const char *userns_path;     /* the joined user namespace, for the same; NULL: none */
 	bool new_netns, new_cgroupns; /* decide how sysfs and cgroup mounts are made */
 	bool terminal;	   /* a console device node is expected at /dev/console */
 	uint32_t root_uid, root_gid; /* host ids of the container's root: owner of what is created */
@@ -334,7 +336,8 @@ int ns_seccomp_install(const struct ns_seccomp_filter *f, int *ret_listener, str
  * The last steps before execve; their order is told in process.c.
  *
  * P: sets the rlimits of the child. After the child's own set-up (a low RLIMIT_NOFILE or RLIMIT_AS
- * would break it) and while the child is still its user namespace's root (man 2 prlimit).
+ * would break it) and while the child is still its user namespace's root (man 2 prlimit). pid 0: the
+ * caller itself.
  */
 int ns_process_limits_parent(pid_t pid, const struct ns_process *p, struct err *err) MUST_CHECK;
 
@@ -359,8 +362,8 @@ int ns_process_make_cwd(const struct ns_process *p, struct err *err) MUST_CHECK;
  * user, and a check that it is below the root). The filter goes in between as no_new_privs demands;
  * filter may be NULL.
  */
-int ns_process_credentials(const struct ns_process *p, int proc_fd, const struct ns_seccomp_filter *filter,
-			   int *ret_listener, struct err *err) MUST_CHECK;
+int ns_process_credentials(const struct ns_process *p, const struct ns_seccomp_filter *filter, int *ret_listener,
+			   struct err *err) MUST_CHECK;
 
 /*
  * C: finds args[0] by env's PATH inside the root, as the user that will execute it. Caller frees
@@ -370,7 +373,7 @@ int ns_process_find(const struct ns_process *p, char **ret, struct err *err) MUS
 
 /*
  * C: gives "HOME=DIR" from the container's /etc/passwd ("/" without an entry), or NULL when env has
- * a HOME that is not empty. Caller frees *ret.
+ * a HOME. Caller frees *ret.
  */
 int ns_process_home(const struct ns_process *p, char **ret, struct err *err) MUST_CHECK;
 

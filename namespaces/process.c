@@ -3,12 +3,13 @@
  * The last steps of a process on its way into the container: who it is, where it stands, what it may
  * do. The order is dictated by what each step takes away:
  *
+ *   groups            before there is a filter that could answer for the kernel; needs CAP_SETGID
  *   no_new_privs off: the filter goes first, while CAP_SYS_ADMIN is still held (man 2 seccomp); it
  *                     must then allow the calls below, which is the contract with its author
  *   no_new_privs on:  the bit goes first, the filter last
  *   chdir             as root: the container's user may not reach the directory yet
  *   bounding set      needs CAP_SETPCAP
- *   groups, gid       need CAP_SETGID, lost with the uid
+ *   gid               needs CAP_SETGID, lost with the uid
  *   uid               keeps the permitted set (PR_SET_KEEPCAPS), loses the effective one
  *   capabilities      final sets; ambient after permitted and inheritable
  *   chdir again       when root could not (root-squashing NFS, FUSE), now as the user
@@ -22,15 +23,13 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <string.h>
+#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/io.h"
 #include "base/path.h"
-#include "base/proc.h"
 #include "base/sys.h"
 #include "namespaces/process.h"
 
@@ -68,27 +67,20 @@ static int check_cwd(const struct ns_process *p, struct err *err)
 	return 0;
 }
 
-/* True when setgroups is refused because the user namespace's creator gave it away. */
-static bool setgroups_denied(int proc_fd)
-{
-	CLOSE_FD int fd = proc_open(proc_fd, "self/setgroups", O_RDONLY, NULL);
-	char text[8] = "";
-
-	return fd >= 0 && io_read(fd, text, sizeof(text) - 1) > 0 && strncmp(text, "deny", 4) == 0;
-}
-
-/* Always called: the groups of whoever started the runtime must not get in (CVE-2014-8989). */
-static int set_groups(const struct ns_process *p, int proc_fd, struct err *err)
+/*
+ * Always called: the groups of whoever started the runtime must not get in (CVE-2014-8989). One who
+ * holds CAP_SETGID is refused only where the user namespace's creator gave setgroups away (man 7
+ * user_namespaces); the filter is not there yet to give the same answer.
+ */
+static int set_groups(const struct ns_process *p, struct err *err)
 {
 	if (setgroups(p->n_groups, p->groups) == 0)
 		return 0;
-	if (errno == EPERM && setgroups_denied(proc_fd)) {
-		if (p->n_groups == 0)
-			return 0;
-		return err_set(err, EPERM,
-			       "process.user.additionalGids: setgroups is denied in this user namespace");
-	}
-	return err_sys(err, "process.user.additionalGids: setgroups");
+	if (errno != EPERM || !ns_caps_effective(CAP_SETGID))
+		return err_sys(err, "process.user.additionalGids: setgroups");
+	if (p->n_groups == 0)
+		return 0;
+	return err_set(err, EPERM, "process.user.additionalGids: setgroups is denied in this user namespace");
 }
 
 static const char *unmapped_hint(void)
@@ -96,12 +88,8 @@ static const char *unmapped_hint(void)
 	return errno == EINVAL ? " (not mapped in the user namespace)" : "";
 }
 
-static int set_ids(const struct ns_process *p, int proc_fd, struct err *err)
+static int set_ids(const struct ns_process *p, struct err *err)
 {
-	int rc = set_groups(p, proc_fd, err);
-
-	if (rc < 0)
-		return rc;
 	if (setresgid(p->gid, p->gid, p->gid) < 0)
 		return err_sys(err, "process.user.gid %u%s", p->gid, unmapped_hint());
 	if (p->uid != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
@@ -114,7 +102,7 @@ static int set_ids(const struct ns_process *p, int proc_fd, struct err *err)
 	return 0;
 }
 
-static int become_user(const struct ns_process *p, int proc_fd, struct err *err)
+static int become_user(const struct ns_process *p, struct err *err)
 {
 	static const struct ns_caps none;
 	const struct ns_caps *caps = p->has_caps ? &p->caps : &none;
@@ -123,7 +111,7 @@ static int become_user(const struct ns_process *p, int proc_fd, struct err *err)
 
 	rc = ns_caps_drop_bounding(caps->bounding, &missing, err);
 	if (rc == 0)
-		rc = set_ids(p, proc_fd, err);
+		rc = set_ids(p, err);
 	if (rc == 0)
 		rc = ns_caps_set(caps, &missing, err);
 	if (rc == 0)
@@ -131,13 +119,15 @@ static int become_user(const struct ns_process *p, int proc_fd, struct err *err)
 	return rc;
 }
 
-int ns_process_credentials(const struct ns_process *p, int proc_fd, const struct ns_seccomp_filter *filter,
-			   int *ret_listener, struct err *err)
+int ns_process_credentials(const struct ns_process *p, const struct ns_seccomp_filter *filter, int *ret_listener,
+			   struct err *err)
 {
 	CLOSE_FD int listener = -1;
 	bool retry;
-	int rc = 0;
+	int rc = set_groups(p, err);
 
+	if (rc < 0)
+		return rc;
 	if (p->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(err, "process.noNewPrivileges");
 	if (!p->no_new_privs && filter)
@@ -147,7 +137,7 @@ int ns_process_credentials(const struct ns_process *p, int proc_fd, const struct
 	retry = chdir(p->cwd) < 0;
 	if (retry && errno != EACCES)
 		return err_sys(err, "process.cwd '%s': chdir", p->cwd);
-	rc = become_user(p, proc_fd, err);
+	rc = become_user(p, err);
 	if (rc < 0)
 		return rc;
 	if (retry && chdir(p->cwd) < 0)

@@ -130,12 +130,11 @@ static int read_passwd(struct buf *text)
 
 int ns_process_home(const struct ns_process *p, char **ret, struct err *err)
 {
-	const char *home = ns_env_get(p->env, "HOME");
 	BUF text = BUF_INIT;
 	char *rest, *line, *found = NULL;
 
 	(void)err;
-	if (home && *home) {
+	if (ns_env_get(p->env, "HOME")) {
 		*ret = NULL;
 		return 0;
 	}
