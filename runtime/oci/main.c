@@ -15,9 +15,9 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "runtime/oci/oci.h"
+#include "runtime/protect.h"
 
-#define PROGRAM      "hull-oci"
-#define SPEC_VERSION "1.3.0"
+#define PROGRAM "hull-oci"
 #ifndef HULL_COMMIT
 #define HULL_COMMIT "unknown"
 #endif
@@ -27,13 +27,13 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 static int cmd_help(struct cli *cli, struct err *err);
 
 static const struct command commands[] = {
-	{"create", cmd_create, "create a container", COMMAND_CREATES},
+	{"create", cmd_create, "create a container", COMMAND_CREATES | COMMAND_ENTERS},
 	{"start", cmd_start, "run the process of a created container", 0},
-	{"run", cmd_run, "create and start a container", COMMAND_CREATES},
+	{"run", cmd_run, "create and start a container", COMMAND_CREATES | COMMAND_ENTERS},
 	{"state", cmd_state, "print the state of a container", 0},
 	{"kill", cmd_kill, "send a signal to a container", 0},
 	{"delete", cmd_delete, "delete a container and what it holds", 0},
-	{"exec", cmd_exec, "run another process in a container", 0},
+	{"exec", cmd_exec, "run another process in a container", COMMAND_ENTERS},
 	{"ps", cmd_ps, "show the processes of a container", 0},
 	{"list", cmd_list, "list containers", 0},
 	{"pause", cmd_pause, "suspend all processes of a container", 0},
@@ -125,7 +125,7 @@ static int print_version(struct err *err)
 
 	buf_adds(&out, PROGRAM " version " HULL_VERSION "\n"
 			       "commit: " HULL_COMMIT "\n"
-			       "spec: " SPEC_VERSION "\n"
+			       "spec: " SPEC_OCI_VERSION "\n"
 			       "+SELINUX +APPARMOR +CAP +SECCOMP +EBPF +YAJL\n");
 	return cli_print(&out, err);
 }
@@ -202,7 +202,10 @@ static int open_log(const struct cli *cli, struct err *err)
 	rc_level = log_level(g, &level, rc ? NULL : err);
 	if (!rc)
 		rc = rc_level;
-	rc_open = log_open(PROGRAM, file, format, level, rc ? NULL : err);
+	/* first without a file: what keeps the file from being opened must be told too */
+	rc_open = log_open(PROGRAM, NULL, format, level, rc ? NULL : err);
+	if (!rc_open && file)
+		rc_open = log_open(PROGRAM, file, format, level, rc ? NULL : err);
 	return rc ? rc : rc_open;
 }
 
@@ -246,6 +249,11 @@ static int run_program(struct cli *cli, int argc, char **argv, struct err *err)
 	if (!cli->command)
 		return cli_usage(cli, err, "unknown command '%s', see '" PROGRAM " --help'",
 				 words.argv[0]);
+	if (cli->command->flags & COMMAND_ENTERS) {
+		rc = protect_self(argv, err);
+		if (rc)
+			return rc;
+	}
 	cli->argc = (int)words.n;
 	cli->argv = words.argv;
 	return cli->command->fn(cli, err);

@@ -40,6 +40,7 @@ enum command_flags {
 	COMMAND_CREATES =
 		1 << 0, /* makes a container: the state root is made, the cgroup driver decided */
 	COMMAND_HIDDEN = 1 << 1, /* not in the help text */
+	COMMAND_ENTERS = 1 << 2, /* enters a container: the own binary is protected first */
 };
 
 struct command {
