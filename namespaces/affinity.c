@@ -28,7 +28,7 @@ static int set_affinity(pid_t pid, const uint64_t *cpus)
 
 int ns_affinity_set(pid_t pid, const char *cpus, struct err *err)
 {
-	uint64_t bits[MAX_CPUS / 64] = { 0 };
+	uint64_t bits[MAX_CPUS / 64] = {0};
 	int rc = parse_cpu_list(cpus, bits, MAX_CPUS);
 
 	if (rc < 0)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Capabilities: names, and the sets of the process that is about to be executed (man 7 capabilities).
+ * Capabilities: names, and the sets of the process that is about to be executed (man 7
+ * capabilities).
  *
  * The bounding set is read and dropped one prctl a capability up to the first EINVAL, which is the
- * kernel's own way of naming its last one; asking procfs first would cost as much. The other sets are
- * one capset. A capability that the runtime itself does not hold cannot be granted: runtime-spec
- * config.md wants a warning for it, not an error.
+ * kernel's own way of naming its last one; asking procfs first would cost as much. The other sets
+ * are one capset. A capability that the runtime itself does not hold cannot be granted:
+ * runtime-spec config.md wants a warning for it, not an error.
  *
  * Only the system calls' prototypes come from libcap; its cap_t objects would allocate in a child
  * between clone and execve.
@@ -73,7 +74,7 @@ static const char *const cap_names[] = {
 };
 
 #define CAP_WORD_BITS 32
-#define CAP_BITS 64
+#define CAP_BITS      64
 
 int ns_cap_parse(const char *name)
 {
@@ -127,7 +128,8 @@ int ns_caps_drop_bounding(uint64_t want, uint64_t *ret_missing, struct err *err)
 		if (held < 0) {
 			if (errno == EINVAL && cap > 0)
 				break;
-			return err_sys(err, "drop %s from the bounding set", ns_cap_name(cap) ?: "a capability");
+			return err_sys(err, "drop %s from the bounding set",
+				       ns_cap_name(cap) ?: "a capability");
 		}
 	}
 	if (cap < CAP_BITS)
@@ -143,10 +145,11 @@ static uint64_t cap_word(uint32_t low, uint32_t high)
 
 bool ns_caps_effective(int cap)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { 0 };
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
 
-	return capget(&header, data) == 0 && cap_word(data[0].effective, data[1].effective) >> cap & 1;
+	return capget(&header, data) == 0 &&
+	       cap_word(data[0].effective, data[1].effective) >> cap & 1;
 }
 
 static int raise_ambient(uint64_t ambient, struct err *err)
@@ -164,8 +167,8 @@ static int raise_ambient(uint64_t ambient, struct err *err)
 
 int ns_caps_set(const struct ns_caps *want, uint64_t *missing, struct err *err)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { 0 };
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
 	uint64_t own_permitted, own_inheritable, permitted, effective, inheritable, ambient;
 
 	if (capget(&header, data) < 0)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The session keyring (man 7 session-keyring). Without one of its own a container would inherit that
- * of whoever started it, keys and all. It carries a name so that an exec'ed process finds it again.
- * Keys are often missing or forbidden (a kernel without them, a filter around the engine, a user's
- * quota used up by many containers): the container does without then.
+ * The session keyring (man 7 session-keyring). Without one of its own a container would inherit
+ * that of whoever started it, keys and all. It carries a name so that an exec'ed process finds it
+ * again. Keys are often missing or forbidden (a kernel without them, a filter around the engine, a
+ * user's quota used up by many containers): the container does without then.
  */
 #include "namespaces/namespaces.h"
 
@@ -14,15 +14,16 @@
 #include "base/sys.h"
 
 /*
- * What the kernel gives a named keyring (security/keys/process_keys.c), and the search right for its
- * user, without which the name is not found again (man 7 keyrings, "Permissions").
+ * What the kernel gives a named keyring (security/keys/process_keys.c), and the search right for
+ * its user, without which the name is not found again (man 7 keyrings, "Permissions").
  */
 #define KEY_POSSESSOR_ALL 0x3f000000u
-#define KEY_USER_VIEW	  0x00010000u
-#define KEY_USER_READ	  0x00020000u
-#define KEY_USER_SEARCH	  0x00080000u
-#define KEY_USER_LINK	  0x00100000u
-#define KEYRING_PERM	  (KEY_POSSESSOR_ALL | KEY_USER_VIEW | KEY_USER_READ | KEY_USER_SEARCH | KEY_USER_LINK)
+#define KEY_USER_VIEW     0x00010000u
+#define KEY_USER_READ     0x00020000u
+#define KEY_USER_SEARCH   0x00080000u
+#define KEY_USER_LINK     0x00100000u
+#define KEYRING_PERM                                                                               \
+	(KEY_POSSESSOR_ALL | KEY_USER_VIEW | KEY_USER_READ | KEY_USER_SEARCH | KEY_USER_LINK)
 
 static bool tolerated(int errnum)
 {

@@ -3,7 +3,8 @@
  * Resource limits and the out-of-memory score of a container's process (man 2 prlimit, man 5 proc).
  *
  * Both are set from outside: a low RLIMIT_NOFILE, RLIMIT_AS or RLIMIT_NPROC would break the child's
- * own set-up, and /proc/PID/oom_score_adj of a child that is not dumpable belongs to the host's root.
+ * own set-up, and /proc/PID/oom_score_adj of a child that is not dumpable belongs to the host's
+ * root.
  */
 #include "namespaces/namespaces.h"
 
@@ -22,22 +23,22 @@
 #define INIT_USER_NS_INO 0xEFFFFFFDu
 
 static const struct name rlimit_names[] = {
-	{ "RLIMIT_AS", RLIMIT_AS },
-	{ "RLIMIT_CORE", RLIMIT_CORE },
-	{ "RLIMIT_CPU", RLIMIT_CPU },
-	{ "RLIMIT_DATA", RLIMIT_DATA },
-	{ "RLIMIT_FSIZE", RLIMIT_FSIZE },
-	{ "RLIMIT_LOCKS", RLIMIT_LOCKS },
-	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },
-	{ "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
-	{ "RLIMIT_NICE", RLIMIT_NICE },
-	{ "RLIMIT_NOFILE", RLIMIT_NOFILE },
-	{ "RLIMIT_NPROC", RLIMIT_NPROC },
-	{ "RLIMIT_RSS", RLIMIT_RSS },
-	{ "RLIMIT_RTPRIO", RLIMIT_RTPRIO },
-	{ "RLIMIT_RTTIME", RLIMIT_RTTIME },
-	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING },
-	{ "RLIMIT_STACK", RLIMIT_STACK },
+	{"RLIMIT_AS", RLIMIT_AS},
+	{"RLIMIT_CORE", RLIMIT_CORE},
+	{"RLIMIT_CPU", RLIMIT_CPU},
+	{"RLIMIT_DATA", RLIMIT_DATA},
+	{"RLIMIT_FSIZE", RLIMIT_FSIZE},
+	{"RLIMIT_LOCKS", RLIMIT_LOCKS},
+	{"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
+	{"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
+	{"RLIMIT_NICE", RLIMIT_NICE},
+	{"RLIMIT_NOFILE", RLIMIT_NOFILE},
+	{"RLIMIT_NPROC", RLIMIT_NPROC},
+	{"RLIMIT_RSS", RLIMIT_RSS},
+	{"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
+	{"RLIMIT_RTTIME", RLIMIT_RTTIME},
+	{"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+	{"RLIMIT_STACK", RLIMIT_STACK},
 };
 
 int ns_rlimit_parse(const char *name)
@@ -62,18 +63,19 @@ static int rlimit_refused(pid_t pid, const struct ns_rlimit *l, struct err *err)
 
 	if (errnum == EPERM && prlimit(pid, l->resource, NULL, &now) == 0 && l->hard > now.rlim_max)
 		return err_set(err, EPERM,
-			       "process.rlimits: %s: hard limit %" PRIu64 " is above the present %" PRIu64
+			       "process.rlimits: %s: hard limit %" PRIu64
+			       " is above the present %" PRIu64
 			       ": Operation not permitted without CAP_SYS_RESOURCE",
 			       name, l->hard, (uint64_t)now.rlim_max);
-	return err_code(err, errnum, "process.rlimits: %s: set soft %" PRIu64 ", hard %" PRIu64, name, l->soft,
-			l->hard);
+	return err_code(err, errnum, "process.rlimits: %s: set soft %" PRIu64 ", hard %" PRIu64,
+			name, l->soft, l->hard);
 }
 
 int ns_process_limits_parent(pid_t pid, const struct ns_process *p, struct err *err)
 {
 	for (size_t i = 0; i < p->n_rlimits; i++) {
 		const struct ns_rlimit *l = &p->rlimits[i];
-		const struct rlimit limit = { .rlim_cur = l->soft, .rlim_max = l->hard };
+		const struct rlimit limit = {.rlim_cur = l->soft, .rlim_max = l->hard};
 
 		if (prlimit(pid, l->resource, &limit, NULL) < 0)
 			return rlimit_refused(pid, l, err);
@@ -81,7 +83,8 @@ int ns_process_limits_parent(pid_t pid, const struct ns_process *p, struct err *
 	return 0;
 }
 
-/* Lowering the score takes CAP_SYS_RESOURCE of the initial user namespace: rootless never has it. */
+/* Lowering the score takes CAP_SYS_RESOURCE of the initial user namespace: rootless never has it.
+ */
 static bool without_host_root(int proc_fd)
 {
 	struct stat st;

@@ -3,9 +3,10 @@
  * The security label that the next execve takes: AppArmor profile, SELinux context.
  *
  * A label that the host cannot honour is an error, never a weaker container. The writes go through
- * the verified procfs of the caller (a container that mounts something else over its own /proc voids
- * labels otherwise: CVE-2019-16884, CVE-2025-52881). Podman finds the file's name in the message by
- * its backquotes, so they stay. Kernel interface: Documentation/admin-guide/LSM/index.rst.
+ * the verified procfs of the caller (a container that mounts something else over its own /proc
+ * voids labels otherwise: CVE-2019-16884, CVE-2025-52881). Podman finds the file's name in the
+ * message by its backquotes, so they stay. Kernel interface:
+ * Documentation/admin-guide/LSM/index.rst.
  */
 #include "namespaces/namespaces.h"
 
@@ -37,10 +38,12 @@ static bool selinux_enabled(void)
 int ns_process_labels_check(const struct ns_process *p, struct err *err)
 {
 	if (p->apparmor_profile && !apparmor_enabled())
-		return err_set(err, EOPNOTSUPP, "process.apparmorProfile '%s': AppArmor is not enabled on this host",
+		return err_set(err, EOPNOTSUPP,
+			       "process.apparmorProfile '%s': AppArmor is not enabled on this host",
 			       p->apparmor_profile);
 	if (p->selinux_label && !selinux_enabled())
-		return err_set(err, EOPNOTSUPP, "process.selinuxLabel '%s': SELinux is not enabled on this host",
+		return err_set(err, EOPNOTSUPP,
+			       "process.selinuxLabel '%s': SELinux is not enabled on this host",
 			       p->selinux_label);
 	return 0;
 }
@@ -58,7 +61,8 @@ static int apparmor_set_exec(int proc_fd, const char *profile, struct err *err)
 		rc = proc_write(proc_fd, file, value.data, err);
 	}
 	if (rc < 0)
-		return err_code(err, -rc, "process.apparmorProfile '%s': write `/proc/%s`", profile, file);
+		return err_code(err, -rc, "process.apparmorProfile '%s': write `/proc/%s`", profile,
+				file);
 	return 0;
 }
 
@@ -68,7 +72,8 @@ static int selinux_set_exec(int proc_fd, const char *label, struct err *err)
 	int rc = proc_write(proc_fd, file, label, err);
 
 	if (rc < 0)
-		return err_code(err, -rc, "process.selinuxLabel '%s': write `/proc/%s`", label, file);
+		return err_code(err, -rc, "process.selinuxLabel '%s': write `/proc/%s`", label,
+				file);
 	return 0;
 }
 

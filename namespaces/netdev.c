@@ -19,17 +19,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/companion.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/mem.h"
 
-#define HELPER_NAME	"hull-netdev"
-#define HELPER_DIR	"/usr/libexec/hull"
+#define HELPER_NAME      "hull-netdev"
 #define ANSWER_MAX_BYTES (1u << 20)
 
 _Static_assert(NS_NETDEV_NAME_LEN == IFNAMSIZ, "device names have IFNAMSIZ bytes");
 
-/* What the kernel takes (net/core/dev.c, dev_valid_name), and a single %d when a template may be. */
+/* What the kernel takes (net/core/dev.c, dev_valid_name), and a single %d when a template may be.
+ */
 static bool valid_name(const char *name, bool template)
 {
 	const char *percent = strchr(name, '%');
@@ -44,30 +45,16 @@ static bool valid_name(const char *name, bool template)
 int ns_netdev_check(const struct ns_netdev *dev, const struct ns_spaces *spaces, struct err *err)
 {
 	if (!spaces->kind[NS_NETWORK].listed)
-		return err_set(err, EINVAL, "linux.netDevices needs a network namespace in linux.namespaces");
+		return err_set(err, EINVAL,
+			       "linux.netDevices needs a network namespace in linux.namespaces");
 	if (!valid_name(dev->host_name, false))
-		return err_set(err, EINVAL, "linux.netDevices: '%s' is not a network device's name", dev->host_name);
+		return err_set(err, EINVAL, "linux.netDevices: '%s' is not a network device's name",
+			       dev->host_name);
 	if (dev->name && !valid_name(dev->name, true))
-		return err_set(err, EINVAL, "linux.netDevices '%s': '%s' is not a network device's name",
+		return err_set(err, EINVAL,
+			       "linux.netDevices '%s': '%s' is not a network device's name",
 			       dev->host_name, dev->name);
 	return 0;
-}
-
-/* Caller frees. */
-static char *find_helper(void)
-{
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self));
-	char *slash = n > 0 ? memrchr(self, '/', (size_t)n) : NULL;
-
-	if (slash) {
-		char *beside = mem_xprintf("%.*s/" HELPER_NAME, (int)(slash - self), self);
-
-		if (access(beside, X_OK) == 0)
-			return beside;
-		free(beside);
-	}
-	return mem_xstrdup(HELPER_DIR "/" HELPER_NAME);
 }
 
 /* Starts the helper with the two namespaces and its output in out_fd. Returns its pid or -errno. */
@@ -75,7 +62,7 @@ static pid_t spawn_helper(const char *path, char *const argv[], const int fds[2]
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	char *const env[] = { NULL };
+	char *const env[] = {NULL};
 	sigset_t none;
 	pid_t pid = -1;
 	int rc;
@@ -109,7 +96,8 @@ static int wait_helper(pid_t pid, int *ret_status)
 }
 
 /* Runs the helper to its end. Returns what it says of itself: 0, or -errno with its line in err. */
-static int run_helper(const char *path, char *const argv[], const int fds[2], struct buf *out, struct err *err)
+static int run_helper(const char *path, char *const argv[], const int fds[2], struct buf *out,
+		      struct err *err)
 {
 	CLOSE_FD int read_fd = -1, write_fd = -1;
 	int pipe_fds[2], status, rc;
@@ -138,7 +126,8 @@ static int run_helper(const char *path, char *const argv[], const int fds[2], st
 	return err_set(err, EPROTO, "linux.netDevices: %s failed (wait status %#x)", path, status);
 }
 
-static int take_names(struct buf *out, char (*ret_names)[NS_NETDEV_NAME_LEN], size_t n, struct err *err)
+static int take_names(struct buf *out, char (*ret_names)[NS_NETDEV_NAME_LEN], size_t n,
+		      struct err *err)
 {
 	char *rest = out->data;
 
@@ -146,7 +135,8 @@ static int take_names(struct buf *out, char (*ret_names)[NS_NETDEV_NAME_LEN], si
 		const char *line = strsep(&rest, "\n");
 
 		if (!line || !rest)
-			return err_set(err, EPROTO, "linux.netDevices: " HELPER_NAME " gave no name");
+			return err_set(err, EPROTO,
+				       "linux.netDevices: " HELPER_NAME " gave no name");
 		if (ret_names)
 			snprintf(ret_names[i], NS_NETDEV_NAME_LEN, "%s", line);
 	}
@@ -156,7 +146,7 @@ static int take_names(struct buf *out, char (*ret_names)[NS_NETDEV_NAME_LEN], si
 int ns_netdev_move(int from_fd, int to_fd, const struct ns_netdev *devs, size_t n,
 		   char (*ret_names)[NS_NETDEV_NAME_LEN], const char *helper, struct err *err)
 {
-	FREE char *found = helper ? NULL : find_helper();
+	FREE char *found = helper ? NULL : companion_path(HELPER_NAME);
 	FREE char *from = mem_xprintf("%d", from_fd);
 	FREE char *to = mem_xprintf("%d", to_fd);
 	FREE char **argv = mem_xcalloc(2 * n + 4, sizeof(*argv));
@@ -170,7 +160,7 @@ int ns_netdev_move(int from_fd, int to_fd, const struct ns_netdev *devs, size_t 
 		argv[2 * i + 3] = (char *)devs[i].host_name;
 		argv[2 * i + 4] = (char *)(devs[i].name ?: devs[i].host_name);
 	}
-	rc = run_helper(helper ?: found, argv, (const int[]){ from_fd, to_fd }, &out, err);
+	rc = run_helper(helper ?: found, argv, (const int[]){from_fd, to_fd}, &out, err);
 	return rc < 0 ? rc : take_names(&out, ret_names, n, err);
 }
 
@@ -178,7 +168,7 @@ int ns_loopback_up(struct err *err)
 {
 	/* Any family's socket takes the ioctl; this one is always there. */
 	CLOSE_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
 
 	if (fd < 0)
 		return err_sys(err, "open a socket to set up 'lo'");

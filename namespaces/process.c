@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The last steps of a process on its way into the container: who it is, where it stands, what it may
- * do. The order is dictated by what each step takes away:
+ * The last steps of a process on its way into the container: who it is, where it stands, what it
+ * may do. The order is dictated by what each step takes away:
  *
  *   groups            before there is a filter that could answer for the kernel; needs CAP_SETGID
  *   no_new_privs off: the filter goes first, while CAP_SYS_ADMIN is still held (man 2 seccomp); it
@@ -51,8 +51,8 @@ int ns_process_make_cwd(const struct ns_process *p, struct err *err)
 }
 
 /*
- * A cwd of /proc/self/fd/N leads to a directory of the host when a descriptor leaked. The kernel then
- * shows the path as "(unreachable)/…" (CVE-2024-21626); glibc's getcwd would hide that.
+ * A cwd of /proc/self/fd/N leads to a directory of the host when a descriptor leaked. The kernel
+ * then shows the path as "(unreachable)/…" (CVE-2024-21626); glibc's getcwd would hide that.
  */
 static int check_cwd(const struct ns_process *p, struct err *err)
 {
@@ -62,7 +62,8 @@ static int check_cwd(const struct ns_process *p, struct err *err)
 		return err_sys(err, "process.cwd '%s': getcwd", p->cwd);
 	if (path[0] != '/')
 		return err_set(err, EPERM,
-			       "process.cwd '%s': current working directory is outside of the container's root",
+			       "process.cwd '%s': current working directory is outside of the "
+			       "container's root",
 			       p->cwd);
 	return 0;
 }
@@ -80,7 +81,8 @@ static int set_groups(const struct ns_process *p, struct err *err)
 		return err_sys(err, "process.user.additionalGids: setgroups");
 	if (p->n_groups == 0)
 		return 0;
-	return err_set(err, EPERM, "process.user.additionalGids: setgroups is denied in this user namespace");
+	return err_set(err, EPERM,
+		       "process.user.additionalGids: setgroups is denied in this user namespace");
 }
 
 static const char *unmapped_hint(void)
@@ -119,8 +121,8 @@ static int become_user(const struct ns_process *p, struct err *err)
 	return rc;
 }
 
-int ns_process_credentials(const struct ns_process *p, const struct ns_seccomp_filter *filter, int *ret_listener,
-			   struct err *err)
+int ns_process_credentials(const struct ns_process *p, const struct ns_seccomp_filter *filter,
+			   int *ret_listener, struct err *err)
 {
 	CLOSE_FD int listener = -1;
 	bool retry;

@@ -16,8 +16,8 @@
 int ns_caps_drop_bounding(uint64_t want, uint64_t *ret_missing, struct err *err) MUST_CHECK;
 
 /*
- * Sets permitted, effective, inheritable and ambient. What the caller does not hold itself cannot be
- * granted: it is left out and added to *missing.
+ * Sets permitted, effective, inheritable and ambient. What the caller does not hold itself cannot
+ * be granted: it is left out and added to *missing.
  */
 int ns_caps_set(const struct ns_caps *want, uint64_t *missing, struct err *err) MUST_CHECK;
 

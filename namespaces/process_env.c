@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the container's own files say about its process: which file args[0] is, and where its user is
- * at home. Both are read inside the new root. /etc/passwd is read by hand, because NSS would load the
- * image's libraries into the runtime (CVE-2019-14271), and only ever searched for a number: a uid
- * given as a number is never taken for a name (CVE-2016-3697).
+ * What the container's own files say about its process: which file args[0] is, and where its user
+ * is at home. Both are read inside the new root. /etc/passwd is read by hand, because NSS would
+ * load the image's libraries into the runtime (CVE-2019-14271), and only ever searched for a
+ * number: a uid given as a number is never taken for a name (CVE-2016-3697).
  */
 #include "namespaces/namespaces.h"
 
@@ -57,8 +57,8 @@ static int find_by_path(const char *name, const char *search, char **ret)
 
 	while (search && *name) {
 		size_t len = strcspn(search, ":");
-		FREE char *path = len ? mem_xprintf("%.*s/%s", (int)len, search, name) :
-					mem_xprintf("./%s", name);
+		FREE char *path = len ? mem_xprintf("%.*s/%s", (int)len, search, name)
+				      : mem_xprintf("./%s", name);
 		struct stat st;
 		int rc = check_executable(path);
 
@@ -91,7 +91,8 @@ int ns_process_find(const struct ns_process *p, char **ret, struct err *err)
 	if (rc == -EACCES)
 		return err_code(err, EACCES, "process.args: executable '%s'", name);
 	if (rc < 0)
-		return err_set(err, -rc, "process.args: '%s': executable file not found in $PATH", name);
+		return err_set(err, -rc, "process.args: '%s': executable file not found in $PATH",
+			       name);
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * How the kernel schedules a container's process: CPU policy (man 2 sched_setattr), I/O priority
- * (man 2 ioprio_set), NUMA memory policy (man 2 set_mempolicy), execution domain (man 2 personality).
+ * (man 2 ioprio_set), NUMA memory policy (man 2 set_mempolicy), execution domain (man 2
+ * personality).
  *
  * All are set by the process itself, after it joined its cgroup (a cpuset decides which CPUs and
  * memory nodes there are) and before it gives its privileges away. glibc's <sched.h> stays out: its
@@ -22,48 +23,47 @@
 #include "base/sys.h"
 #include "namespaces/names.h"
 
-#define SCHED_ISO 4 /* reserved by the kernel, which refuses it */
-#define MPOL_WEIGHTED_INTERLEAVE_MODE 6 /* Linux 6.9 */
-#define MAX_NODES 1024 /* the largest CONFIG_NODES_SHIFT is 10 */
+#define SCHED_ISO                     4    /* reserved by the kernel, which refuses it */
+#define MPOL_WEIGHTED_INTERLEAVE_MODE 6    /* Linux 6.9 */
+#define MAX_NODES                     1024 /* the largest CONFIG_NODES_SHIFT is 10 */
 
 static const struct name policies[] = {
-	{ "SCHED_OTHER", SCHED_NORMAL }, { "SCHED_FIFO", SCHED_FIFO },
-	{ "SCHED_RR", SCHED_RR },	 { "SCHED_BATCH", SCHED_BATCH },
-	{ "SCHED_ISO", SCHED_ISO },	 { "SCHED_IDLE", SCHED_IDLE },
-	{ "SCHED_DEADLINE", SCHED_DEADLINE },
+	{"SCHED_OTHER", SCHED_NORMAL},      {"SCHED_FIFO", SCHED_FIFO}, {"SCHED_RR", SCHED_RR},
+	{"SCHED_BATCH", SCHED_BATCH},       {"SCHED_ISO", SCHED_ISO},   {"SCHED_IDLE", SCHED_IDLE},
+	{"SCHED_DEADLINE", SCHED_DEADLINE},
 };
 
 static const struct name sched_flags[] = {
-	{ "SCHED_FLAG_RESET_ON_FORK", SCHED_FLAG_RESET_ON_FORK },
-	{ "SCHED_FLAG_RECLAIM", SCHED_FLAG_RECLAIM },
-	{ "SCHED_FLAG_DL_OVERRUN", SCHED_FLAG_DL_OVERRUN },
-	{ "SCHED_FLAG_KEEP_POLICY", SCHED_FLAG_KEEP_POLICY },
-	{ "SCHED_FLAG_KEEP_PARAMS", SCHED_FLAG_KEEP_PARAMS },
-	{ "SCHED_FLAG_UTIL_CLAMP_MIN", SCHED_FLAG_UTIL_CLAMP_MIN },
-	{ "SCHED_FLAG_UTIL_CLAMP_MAX", SCHED_FLAG_UTIL_CLAMP_MAX },
+	{"SCHED_FLAG_RESET_ON_FORK", SCHED_FLAG_RESET_ON_FORK},
+	{"SCHED_FLAG_RECLAIM", SCHED_FLAG_RECLAIM},
+	{"SCHED_FLAG_DL_OVERRUN", SCHED_FLAG_DL_OVERRUN},
+	{"SCHED_FLAG_KEEP_POLICY", SCHED_FLAG_KEEP_POLICY},
+	{"SCHED_FLAG_KEEP_PARAMS", SCHED_FLAG_KEEP_PARAMS},
+	{"SCHED_FLAG_UTIL_CLAMP_MIN", SCHED_FLAG_UTIL_CLAMP_MIN},
+	{"SCHED_FLAG_UTIL_CLAMP_MAX", SCHED_FLAG_UTIL_CLAMP_MAX},
 };
 
 static const struct name io_classes[] = {
-	{ "IOPRIO_CLASS_NONE", IOPRIO_CLASS_NONE },
-	{ "IOPRIO_CLASS_RT", IOPRIO_CLASS_RT },
-	{ "IOPRIO_CLASS_BE", IOPRIO_CLASS_BE },
-	{ "IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE },
+	{"IOPRIO_CLASS_NONE", IOPRIO_CLASS_NONE},
+	{"IOPRIO_CLASS_RT", IOPRIO_CLASS_RT},
+	{"IOPRIO_CLASS_BE", IOPRIO_CLASS_BE},
+	{"IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE},
 };
 
 static const struct name mempolicy_modes[] = {
-	{ "MPOL_DEFAULT", MPOL_DEFAULT },
-	{ "MPOL_PREFERRED", MPOL_PREFERRED },
-	{ "MPOL_BIND", MPOL_BIND },
-	{ "MPOL_INTERLEAVE", MPOL_INTERLEAVE },
-	{ "MPOL_LOCAL", MPOL_LOCAL },
-	{ "MPOL_PREFERRED_MANY", MPOL_PREFERRED_MANY },
-	{ "MPOL_WEIGHTED_INTERLEAVE", MPOL_WEIGHTED_INTERLEAVE_MODE },
+	{"MPOL_DEFAULT", MPOL_DEFAULT},
+	{"MPOL_PREFERRED", MPOL_PREFERRED},
+	{"MPOL_BIND", MPOL_BIND},
+	{"MPOL_INTERLEAVE", MPOL_INTERLEAVE},
+	{"MPOL_LOCAL", MPOL_LOCAL},
+	{"MPOL_PREFERRED_MANY", MPOL_PREFERRED_MANY},
+	{"MPOL_WEIGHTED_INTERLEAVE", MPOL_WEIGHTED_INTERLEAVE_MODE},
 };
 
 static const struct name mempolicy_flags[] = {
-	{ "MPOL_F_STATIC_NODES", MPOL_F_STATIC_NODES },
-	{ "MPOL_F_RELATIVE_NODES", MPOL_F_RELATIVE_NODES },
-	{ "MPOL_F_NUMA_BALANCING", MPOL_F_NUMA_BALANCING },
+	{"MPOL_F_STATIC_NODES", MPOL_F_STATIC_NODES},
+	{"MPOL_F_RELATIVE_NODES", MPOL_F_RELATIVE_NODES},
+	{"MPOL_F_NUMA_BALANCING", MPOL_F_NUMA_BALANCING},
 };
 
 int ns_scheduler_policy_parse(const char *name)
@@ -129,14 +129,15 @@ static int set_ioprio(const struct ns_ioprio *io, struct err *err)
 	int value = io->klass << IOPRIO_CLASS_SHIFT | (levels ? io->priority : 0);
 
 	if (sys_ioprio_set(IOPRIO_WHO_PROCESS, 0, value) < 0)
-		return err_sys(err, "process.ioPriority: set class %d, priority %d", io->klass, io->priority);
+		return err_sys(err, "process.ioPriority: set class %d, priority %d", io->klass,
+			       io->priority);
 	return 0;
 }
 
 static int set_mempolicy(const struct ns_mempolicy *m, struct err *err)
 {
-	uint64_t nodes[MAX_NODES / 64] = { 0 };
-	unsigned long mask[MAX_NODES / (8 * sizeof(unsigned long))] = { 0 };
+	uint64_t nodes[MAX_NODES / 64] = {0};
+	unsigned long mask[MAX_NODES / (8 * sizeof(unsigned long))] = {0};
 	bool some = m->nodes && m->nodes[0] != '\0';
 	size_t word = 8 * sizeof(mask[0]);
 	int rc;
@@ -151,7 +152,8 @@ static int set_mempolicy(const struct ns_mempolicy *m, struct err *err)
 			mask[i / word] |= 1ul << i % word;
 	/* The kernel counts the bits from one: maxnode is the width and one more. */
 	if (sys_set_mempolicy(m->mode, some ? mask : NULL, some ? MAX_NODES + 1 : 0) < 0)
-		return err_sys(err, "linux.memoryPolicy: set mode %#x, nodes '%s'", m->mode, some ? m->nodes : "");
+		return err_sys(err, "linux.memoryPolicy: set mode %#x, nodes '%s'", m->mode,
+			       some ? m->nodes : "");
 	return 0;
 }
 

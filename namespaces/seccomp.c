@@ -23,57 +23,54 @@
 
 /* The data part of ERRNO and TRACE is filled by the parser. */
 static const struct name actions[] = {
-	{ "SCMP_ACT_ALLOW", SCMP_ACT_ALLOW },
-	{ "SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0) },
-	{ "SCMP_ACT_KILL", SCMP_ACT_KILL },
-	{ "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS },
-	{ "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD },
-	{ "SCMP_ACT_LOG", SCMP_ACT_LOG },
-	{ "SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY },
-	{ "SCMP_ACT_TRACE", SCMP_ACT_TRACE(0) },
-	{ "SCMP_ACT_TRAP", SCMP_ACT_TRAP },
+	{"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW},
+	{"SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0)},
+	{"SCMP_ACT_KILL", SCMP_ACT_KILL},
+	{"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS},
+	{"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD},
+	{"SCMP_ACT_LOG", SCMP_ACT_LOG},
+	{"SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY},
+	{"SCMP_ACT_TRACE", SCMP_ACT_TRACE(0)},
+	{"SCMP_ACT_TRAP", SCMP_ACT_TRAP},
 };
 
 static const struct name archs[] = {
-	{ "SCMP_ARCH_AARCH64", SCMP_ARCH_AARCH64 },
-	{ "SCMP_ARCH_ARM", SCMP_ARCH_ARM },
+	{"SCMP_ARCH_AARCH64", SCMP_ARCH_AARCH64},
+	{"SCMP_ARCH_ARM", SCMP_ARCH_ARM},
 #ifdef SCMP_ARCH_LOONGARCH64
-	{ "SCMP_ARCH_LOONGARCH64", SCMP_ARCH_LOONGARCH64 },
+	{"SCMP_ARCH_LOONGARCH64", SCMP_ARCH_LOONGARCH64},
 #endif
-	{ "SCMP_ARCH_MIPS", SCMP_ARCH_MIPS },
-	{ "SCMP_ARCH_MIPS64", SCMP_ARCH_MIPS64 },
-	{ "SCMP_ARCH_MIPS64N32", SCMP_ARCH_MIPS64N32 },
-	{ "SCMP_ARCH_MIPSEL", SCMP_ARCH_MIPSEL },
-	{ "SCMP_ARCH_MIPSEL64", SCMP_ARCH_MIPSEL64 },
-	{ "SCMP_ARCH_MIPSEL64N32", SCMP_ARCH_MIPSEL64N32 },
-	{ "SCMP_ARCH_PARISC", SCMP_ARCH_PARISC },
-	{ "SCMP_ARCH_PARISC64", SCMP_ARCH_PARISC64 },
-	{ "SCMP_ARCH_PPC", SCMP_ARCH_PPC },
-	{ "SCMP_ARCH_PPC64", SCMP_ARCH_PPC64 },
-	{ "SCMP_ARCH_PPC64LE", SCMP_ARCH_PPC64LE },
-	{ "SCMP_ARCH_RISCV64", SCMP_ARCH_RISCV64 },
-	{ "SCMP_ARCH_S390", SCMP_ARCH_S390 },
-	{ "SCMP_ARCH_S390X", SCMP_ARCH_S390X },
-	{ "SCMP_ARCH_X32", SCMP_ARCH_X32 },
-	{ "SCMP_ARCH_X86", SCMP_ARCH_X86 },
-	{ "SCMP_ARCH_X86_64", SCMP_ARCH_X86_64 },
+	{"SCMP_ARCH_MIPS", SCMP_ARCH_MIPS},
+	{"SCMP_ARCH_MIPS64", SCMP_ARCH_MIPS64},
+	{"SCMP_ARCH_MIPS64N32", SCMP_ARCH_MIPS64N32},
+	{"SCMP_ARCH_MIPSEL", SCMP_ARCH_MIPSEL},
+	{"SCMP_ARCH_MIPSEL64", SCMP_ARCH_MIPSEL64},
+	{"SCMP_ARCH_MIPSEL64N32", SCMP_ARCH_MIPSEL64N32},
+	{"SCMP_ARCH_PARISC", SCMP_ARCH_PARISC},
+	{"SCMP_ARCH_PARISC64", SCMP_ARCH_PARISC64},
+	{"SCMP_ARCH_PPC", SCMP_ARCH_PPC},
+	{"SCMP_ARCH_PPC64", SCMP_ARCH_PPC64},
+	{"SCMP_ARCH_PPC64LE", SCMP_ARCH_PPC64LE},
+	{"SCMP_ARCH_RISCV64", SCMP_ARCH_RISCV64},
+	{"SCMP_ARCH_S390", SCMP_ARCH_S390},
+	{"SCMP_ARCH_S390X", SCMP_ARCH_S390X},
+	{"SCMP_ARCH_X32", SCMP_ARCH_X32},
+	{"SCMP_ARCH_X86", SCMP_ARCH_X86},
+	{"SCMP_ARCH_X86_64", SCMP_ARCH_X86_64},
 };
 
 static const struct name ops[] = {
-	{ "SCMP_CMP_EQ", SCMP_CMP_EQ },
-	{ "SCMP_CMP_GE", SCMP_CMP_GE },
-	{ "SCMP_CMP_GT", SCMP_CMP_GT },
-	{ "SCMP_CMP_LE", SCMP_CMP_LE },
-	{ "SCMP_CMP_LT", SCMP_CMP_LT },
-	{ "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
-	{ "SCMP_CMP_NE", SCMP_CMP_NE },
+	{"SCMP_CMP_EQ", SCMP_CMP_EQ}, {"SCMP_CMP_GE", SCMP_CMP_GE},
+	{"SCMP_CMP_GT", SCMP_CMP_GT}, {"SCMP_CMP_LE", SCMP_CMP_LE},
+	{"SCMP_CMP_LT", SCMP_CMP_LT}, {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ},
+	{"SCMP_CMP_NE", SCMP_CMP_NE},
 };
 
 static const struct name flags[] = {
-	{ "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
-	{ "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
-	{ "SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC },
-	{ "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV },
+	{"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
+	{"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+	{"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
+	{"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV},
 };
 
 int ns_seccomp_action_parse(const char *name, bool has_errno, uint32_t errno_ret, uint32_t *ret)
@@ -157,14 +154,17 @@ static uint32_t install_flags(const struct ns_seccomp *s)
 	uint32_t f = s->flags_given ? s->flags : SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 
 	if (!notifies(s))
-		return f & ~(uint32_t)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV; /* means nothing then */
+		return f &
+		       ~(uint32_t)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV; /* means nothing then */
 	if (f & SECCOMP_FILTER_FLAG_TSYNC)
-		f |= SECCOMP_FILTER_FLAG_TSYNC_ESRCH; /* both return a number: this tells them apart */
+		f |= SECCOMP_FILTER_FLAG_TSYNC_ESRCH; /* both return a number: this tells them apart
+						       */
 	return f | SECCOMP_FILTER_FLAG_NEW_LISTENER;
 }
 
 /* The program itself, ready made or made now. */
-static int get_program(const struct ns_seccomp *s, int cache_fd, struct buf *program, struct err *err)
+static int get_program(const struct ns_seccomp *s, int cache_fd, struct buf *program,
+		       struct err *err)
 {
 	BUF key = BUF_INIT;
 	int rc;
@@ -180,20 +180,23 @@ static int get_program(const struct ns_seccomp *s, int cache_fd, struct buf *pro
 		return rc;
 	if (program->len / sizeof(struct sock_filter) > BPF_MAXINSNS)
 		return err_set(err, E2BIG,
-			       "linux.seccomp: the filter compiles to %zu instructions, the kernel takes %d",
+			       "linux.seccomp: the filter compiles to %zu instructions, the kernel "
+			       "takes %d",
 			       program->len / sizeof(struct sock_filter), BPF_MAXINSNS);
 	if (cache_fd >= 0)
 		ns_seccomp_cache_store(cache_fd, &key, program);
 	return 0;
 }
 
-int ns_seccomp_build(const struct ns_seccomp *s, int cache_fd, struct ns_seccomp_filter *ret, struct err *err)
+int ns_seccomp_build(const struct ns_seccomp *s, int cache_fd, struct ns_seccomp_filter *ret,
+		     struct err *err)
 {
 	BUF program = BUF_INIT;
 	int rc;
 
 	if (s->default_action == SCMP_ACT_NOTIFY)
-		return err_set(err, EINVAL, "linux.seccomp.defaultAction cannot be SCMP_ACT_NOTIFY");
+		return err_set(err, EINVAL,
+			       "linux.seccomp.defaultAction cannot be SCMP_ACT_NOTIFY");
 	rc = get_program(s, cache_fd, &program, err);
 	if (rc < 0)
 		return rc;
@@ -211,17 +214,18 @@ void ns_seccomp_release(struct ns_seccomp_filter *f)
 	if (!f)
 		return;
 	free(f->insns);
-	*f = (struct ns_seccomp_filter){ 0 };
+	*f = (struct ns_seccomp_filter){0};
 }
 
 int ns_seccomp_install(const struct ns_seccomp_filter *f, int *ret_listener, struct err *err)
 {
-	struct sock_fprog program = { .len = (unsigned short)f->n_insns, .filter = f->insns };
+	struct sock_fprog program = {.len = (unsigned short)f->n_insns, .filter = f->insns};
 	bool listens = f->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	int rc = sys_seccomp(SECCOMP_SET_MODE_FILTER, f->flags, &program);
 
 	if (rc < 0 && errno == EINVAL && f->default_flags)
-		rc = sys_seccomp(SECCOMP_SET_MODE_FILTER, f->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+		rc = sys_seccomp(SECCOMP_SET_MODE_FILTER,
+				 f->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
 	if (rc < 0)
 		return err_sys(err, "linux.seccomp: install the filter");
 	if (rc > 0 && !listens)

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Compiled filters, kept in files. A file holds the complete key it was made from beside the program,
- * and the key is compared byte for byte: the hash in the file's name only finds it, so a collision
- * costs a compilation and nothing else. The key has whatever the program depends on, each part with
- * its length or of fixed size; the filter's flags and its listener are applied at installation and
- * stay out.
+ * Compiled filters, kept in files. A file holds the complete key it was made from beside the
+ * program, and the key is compared byte for byte: the hash in the file's name only finds it, so a
+ * collision costs a compilation and nothing else. The key has whatever the program depends on, each
+ * part with its length or of fixed size; the filter's flags and its listener are applied at
+ * installation and stay out.
  *
- * The directory is trusted only when it belongs to the caller and is closed to everybody else, a file
- * only when it is a regular one of the caller's that nobody else can write. Anything that does not
- * fit (short, damaged, another's) counts as not there and is replaced. Files appear by rename; the
- * oldest go when there are too many, and one that is used gets a new date once a day.
+ * The directory is trusted only when it belongs to the caller and is closed to everybody else, a
+ * file only when it is a regular one of the caller's that nobody else can write. Anything that does
+ * not fit (short, damaged, another's) counts as not there and is replaced. Files appear by rename;
+ * the oldest go when there are too many, and one that is used gets a new date once a day.
  */
 #include "namespaces/seccomp.h"
 
@@ -31,13 +31,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define CACHE_MAGIC	"hullbpf1"
+#define CACHE_MAGIC     "hullbpf1"
 #define CACHE_MAX_FILES 64
 #define CACHE_MAX_BYTES (4u << 20)
-#define CACHE_NAME_LEN	32
-#define TOUCH_AFTER_S	(24 * 60 * 60)
+#define CACHE_NAME_LEN  32
+#define TOUCH_AFTER_S   (24 * 60 * 60)
 
-/* In front of the key, which the program follows. Host byte order: the file stays on this machine. */
+/* In front of the key, which the program follows. Host byte order: the file stays on this machine.
+ */
 struct cache_header {
 	char magic[8];
 	uint32_t key_len;
@@ -127,7 +128,8 @@ static bool trusted_dir(int fd)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & 077) == 0;
+	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	       (st.st_mode & 077) == 0;
 }
 
 static bool trusted_file(const struct stat *st)
@@ -156,8 +158,9 @@ static bool valid(const struct buf *file, const struct buf *key)
 		return false;
 	memcpy(&h, file->data, sizeof(h));
 	program_len = h.n_insns * sizeof(struct sock_filter);
-	return memcmp(h.magic, CACHE_MAGIC, sizeof(h.magic)) == 0 && h.key_len == key->len && h.n_insns > 0 &&
-	       h.n_insns <= BPF_MAXINSNS && file->len == sizeof(h) + key->len + program_len &&
+	return memcmp(h.magic, CACHE_MAGIC, sizeof(h.magic)) == 0 && h.key_len == key->len &&
+	       h.n_insns > 0 && h.n_insns <= BPF_MAXINSNS &&
+	       file->len == sizeof(h) + key->len + program_len &&
 	       memcmp(file->data + sizeof(h), key->data, key->len) == 0 &&
 	       hash(file->data + sizeof(h) + key->len, program_len) == h.checksum;
 }
@@ -227,7 +230,8 @@ static void evict(int cache_fd)
 		return;
 	}
 	while ((entry = readdir(dir))) {
-		if (fstatat(cache_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
+		if (fstatat(cache_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    S_ISDIR(st.st_mode))
 			continue;
 		if (n == cap) {
 			cap = cap ? 2 * cap : 2 * CACHE_MAX_FILES;

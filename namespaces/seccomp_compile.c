@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "namespaces/seccomp.h"
 
-#define N_ARGS 6
+#define N_ARGS           6
 #define MAX_EXPORT_BYTES (8u << 20)
 
 /* With fewer system calls a linear program is as good, and with none the sorted one never ends. */
@@ -73,17 +73,20 @@ static int add_call(scmp_filter_ctx ctx, const struct ns_seccomp_rule *rule, int
 	return seccomp_rule_add_array(ctx, rule->action, nr, (unsigned int)rule->n_args, all);
 }
 
-static int add_rule(scmp_filter_ctx ctx, const struct ns_seccomp_rule *rule, size_t *n_calls, struct err *err)
+static int add_rule(scmp_filter_ctx ctx, const struct ns_seccomp_rule *rule, size_t *n_calls,
+		    struct err *err)
 {
 	for (size_t i = 0; i < rule->n_args; i++)
 		if (rule->args[i].index >= N_ARGS)
-			return err_set(err, EINVAL, "linux.seccomp: a system call has no argument %u",
+			return err_set(err, EINVAL,
+				       "linux.seccomp: a system call has no argument %u",
 				       rule->args[i].index);
 	for (const char *const *name = rule->names; *name; name++) {
 		int nr = seccomp_syscall_resolve_name(*name), rc;
 
 		if (nr == __NR_SCMP_ERROR) {
-			log_debug("linux.seccomp: system call '%s' is not known, ignoring its rule", *name);
+			log_debug("linux.seccomp: system call '%s' is not known, ignoring its rule",
+				  *name);
 			continue;
 		}
 		rc = add_call(ctx, rule, nr);
@@ -106,7 +109,8 @@ static int fill(scmp_filter_ctx ctx, const struct ns_seccomp *s, struct err *err
 	for (size_t i = 0; i < s->n_archs; i++) {
 		rc = seccomp_arch_add(ctx, s->archs[i]);
 		if (rc < 0 && rc != -EEXIST)
-			return err_code(err, -rc, "linux.seccomp: add architecture %#x", s->archs[i]);
+			return err_code(err, -rc, "linux.seccomp: add architecture %#x",
+					s->archs[i]);
 	}
 	for (size_t i = 0; i < s->n_rules; i++) {
 		if (s->rules[i].action == s->default_action)
@@ -143,7 +147,8 @@ int ns_seccomp_compile(const struct ns_seccomp *s, struct buf *out, struct err *
 	int rc;
 
 	if (!ctx)
-		return err_set(err, EINVAL, "linux.seccomp.defaultAction %#x is not supported here", s->default_action);
+		return err_set(err, EINVAL, "linux.seccomp.defaultAction %#x is not supported here",
+			       s->default_action);
 	rc = fill(ctx, s, err);
 	return rc < 0 ? rc : export(ctx, out, err);
 }

@@ -9,9 +9,9 @@
  *	if arch == A: load nr; if lo <= nr <= hi: return ENOSYS; …; jump behind the last block
  *	…
  *
- * Each span of numbers keeps out of those that are not given out in order: x32 marks its calls by bit
- * 30 of x86_64's and has a closed block of its own at 512 to 547; ARM has private ones from 0xf0000
- * on; s390's number 0 stands for calls whose number does not fit the instruction.
+ * Each span of numbers keeps out of those that are not given out in order: x32 marks its calls by
+ * bit 30 of x86_64's and has a closed block of its own at 512 to 547; ARM has private ones from
+ * 0xf0000 on; s390's number 0 stands for calls whose number does not fit the instruction.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -21,8 +21,8 @@
 #include "base/mem.h"
 #include "namespaces/seccomp.h"
 
-#define X32_BIT	    0x40000000u
-#define X32_OWN	    (X32_BIT + 512) /* arch/x86/entry/syscalls/syscall_64.tbl: "x32-specific" */
+#define X32_BIT     0x40000000u
+#define X32_OWN     (X32_BIT + 512) /* arch/x86/entry/syscalls/syscall_64.tbl: "x32-specific" */
 #define X32_OWN_END (X32_BIT + 548)
 #define ARM_PRIVATE 0x0f0000u
 
@@ -60,13 +60,13 @@ static struct span ordered_numbers(uint32_t arch)
 {
 	switch (arch) {
 	case SCMP_ARCH_X86_64:
-		return (struct span){ 0, X32_BIT - 1 };
+		return (struct span){0, X32_BIT - 1};
 	case SCMP_ARCH_X32:
-		return (struct span){ X32_BIT, X32_OWN - 1 };
+		return (struct span){X32_BIT, X32_OWN - 1};
 	case SCMP_ARCH_ARM:
-		return (struct span){ 0, ARM_PRIVATE - 1 };
+		return (struct span){0, ARM_PRIVATE - 1};
 	default:
-		return (struct span){ 0, UINT32_MAX };
+		return (struct span){0, UINT32_MAX};
 	}
 }
 
@@ -93,10 +93,11 @@ static bool cut_known(const struct ns_seccomp *s, uint32_t arch, struct span *nu
 
 static void add_span(struct arch_block *b, uint32_t first, uint32_t last)
 {
-	b->spans[b->n_spans++] = (struct span){ first, last };
+	b->spans[b->n_spans++] = (struct span){first, last};
 }
 
-static void add_arch(const struct ns_seccomp *s, uint32_t arch, struct arch_block *blocks, size_t *n_blocks)
+static void add_arch(const struct ns_seccomp *s, uint32_t arch, struct arch_block *blocks,
+		     size_t *n_blocks)
 {
 	uint32_t audit_arch = arch == SCMP_ARCH_X32 ? AUDIT_ARCH_X86_64 : arch;
 	struct span newer = ordered_numbers(arch);
@@ -107,7 +108,7 @@ static void add_arch(const struct ns_seccomp *s, uint32_t arch, struct arch_bloc
 	while (i < *n_blocks && blocks[i].audit_arch != audit_arch)
 		i++;
 	if (i == *n_blocks)
-		blocks[(*n_blocks)++] = (struct arch_block){ .audit_arch = audit_arch };
+		blocks[(*n_blocks)++] = (struct arch_block){.audit_arch = audit_arch};
 	add_span(&blocks[i], newer.first, newer.last);
 	if (arch == SCMP_ARCH_X32)
 		add_span(&blocks[i], X32_OWN_END, UINT32_MAX);
@@ -117,7 +118,7 @@ static void add_arch(const struct ns_seccomp *s, uint32_t arch, struct arch_bloc
 
 static size_t collect(const struct ns_seccomp *s, struct arch_block blocks[static MAX_ARCHS])
 {
-	uint32_t done[MAX_ARCHS] = { seccomp_arch_native() };
+	uint32_t done[MAX_ARCHS] = {seccomp_arch_native()};
 	size_t n_done = 1, n_blocks = 0;
 
 	add_arch(s, done[0], blocks, &n_blocks);
@@ -143,13 +144,15 @@ static void emit(struct buf *out, struct sock_filter insn)
 /* The instructions of a block behind its test for the architecture. */
 static void emit_block(struct buf *out, const struct arch_block *b)
 {
-	emit(out, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
+	emit(out, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+					       offsetof(struct seccomp_data, nr)));
 	for (size_t i = 0; i < b->n_spans; i++) {
 		const struct span *s = &b->spans[i];
 
 		emit(out, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, s->first, 0, 2));
 		emit(out, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, s->last, 1, 0));
-		emit(out, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
+		emit(out,
+		     (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
 	}
 }
 
@@ -163,12 +166,13 @@ void ns_seccomp_enosys_stub(const struct ns_seccomp *s, struct buf *out)
 		return;
 	for (size_t i = 0; i < n_blocks; i++)
 		left += 3 + 3 * blocks[i].n_spans;
-	emit(out, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)));
+	emit(out, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+					       offsetof(struct seccomp_data, arch)));
 	for (size_t i = 0; i < n_blocks; i++) {
 		size_t len = 2 + 3 * blocks[i].n_spans; /* load, spans, jump */
 
-		emit(out, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, blocks[i].audit_arch, 0,
-						       (uint8_t)len));
+		emit(out, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+						       blocks[i].audit_arch, 0, (uint8_t)len));
 		emit_block(out, &blocks[i]);
 		left -= 1 + len;
 		emit(out, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)left));

@@ -34,8 +34,8 @@
 #include "base/parse.h"
 
 #define MAX_ADDRESS_LEN 16
-#define DUMP_ATTEMPTS	16
-#define EXIT_USAGE	EINVAL
+#define DUMP_ATTEMPTS   16
+#define EXIT_USAGE      EINVAL
 
 struct link {
 	int index;
@@ -54,7 +54,7 @@ struct address {
 struct device {
 	const char *host_name, *name;
 	struct link before, after; /* after.index 0: not moved */
-	struct buf addresses;	   /* struct address after struct address */
+	struct buf addresses;      /* struct address after struct address */
 };
 
 struct mover {
@@ -66,7 +66,8 @@ static int take_link_name(const struct nlattr *attr, void *data)
 {
 	struct link *link = data;
 
-	if (mnl_attr_get_type(attr) == IFLA_IFNAME && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
+	if (mnl_attr_get_type(attr) == IFLA_IFNAME &&
+	    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) == 0)
 		snprintf(link->name, sizeof(link->name), "%s", mnl_attr_get_str(attr));
 	return MNL_CB_OK;
 }
@@ -111,7 +112,8 @@ static int set_link(struct netlink *nl, int index, const char *name, int netns_f
 	return netlink_talk(nl, request, NULL, NULL);
 }
 
-static bool take_bytes(const struct nlattr *attr, unsigned char to[static MAX_ADDRESS_LEN], uint16_t *len)
+static bool take_bytes(const struct nlattr *attr, unsigned char to[static MAX_ADDRESS_LEN],
+		       uint16_t *len)
 {
 	uint16_t n = mnl_attr_get_payload_len(attr);
 
@@ -152,11 +154,14 @@ static int take_attribute(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
-/* runtime-spec config-linux.md, Network Devices: permanent (IFA_F_PERMANENT) and of global scope. */
+/* runtime-spec config-linux.md, Network Devices: permanent (IFA_F_PERMANENT) and of global scope.
+ */
 static int take_address(const struct nlmsghdr *message, void *data)
 {
 	const struct ifaddrmsg *info = mnl_nlmsg_get_payload(message);
-	struct address a = { .family = info->ifa_family, .prefix_len = info->ifa_prefixlen, .flags = info->ifa_flags };
+	struct address a = {.family = info->ifa_family,
+			    .prefix_len = info->ifa_prefixlen,
+			    .flags = info->ifa_flags};
 	struct device *d = data;
 
 	/* The kernel gives all devices' unless asked strictly. */
@@ -239,10 +244,12 @@ static int check_name_free(struct mover *m, const struct device *d, struct err *
 	rc = get_link(&m->to, d->name, 0, &other);
 	if (rc == 0)
 		return err_set(err, EEXIST,
-			       "linux.netDevices '%s': the container has a network device named '%s' already",
+			       "linux.netDevices '%s': the container has a network device named "
+			       "'%s' already",
 			       d->host_name, d->name);
 	if (rc != -ENODEV)
-		return err_code(err, -rc, "linux.netDevices '%s': look for '%s'", d->host_name, d->name);
+		return err_code(err, -rc, "linux.netDevices '%s': look for '%s'", d->host_name,
+				d->name);
 	return 0;
 }
 
@@ -252,12 +259,14 @@ static int finish_device(struct mover *m, struct device *d, struct err *err)
 
 	rc = set_link(&m->to, index, d->name, -1, false);
 	if (rc < 0)
-		return err_code(err, -rc, "linux.netDevices '%s': rename to '%s'", d->host_name, d->name);
+		return err_code(err, -rc, "linux.netDevices '%s': rename to '%s'", d->host_name,
+				d->name);
 	rc = get_link(&m->to, NULL, index, &d->after);
 	if (rc == 0)
 		rc = add_addresses(&m->to, index, d);
 	if (rc < 0)
-		return err_code(err, -rc, "linux.netDevices '%s': add its addresses again", d->host_name);
+		return err_code(err, -rc, "linux.netDevices '%s': add its addresses again",
+				d->host_name);
 	rc = set_link(&m->to, index, NULL, -1, true);
 	if (rc < 0)
 		return err_code(err, -rc, "linux.netDevices '%s': set up", d->host_name);
@@ -277,13 +286,16 @@ static int move_device(struct mover *m, struct device *d, struct err *err)
 		return rc;
 	rc = get_addresses(&m->from, d);
 	if (rc < 0)
-		return err_code(err, -rc, "linux.netDevices '%s': read its addresses", d->host_name);
-	snprintf(temp, sizeof(temp), "hull%x.%x", (unsigned int)getpid(), (unsigned int)d->before.index);
+		return err_code(err, -rc, "linux.netDevices '%s': read its addresses",
+				d->host_name);
+	snprintf(temp, sizeof(temp), "hull%x.%x", (unsigned int)getpid(),
+		 (unsigned int)d->before.index);
 	rc = set_link(&m->from, d->before.index, temp, m->to_fd, false);
 	if (rc == 0)
 		rc = get_link(&m->to, temp, 0, &d->after);
 	if (rc < 0)
-		return err_code(err, -rc, "linux.netDevices '%s': move to the container's network namespace",
+		return err_code(err, -rc,
+				"linux.netDevices '%s': move to the container's network namespace",
 				d->host_name);
 	return finish_device(m, d, err);
 }
@@ -292,7 +304,8 @@ static void undo_device(struct mover *m, struct device *d)
 {
 	struct link back;
 
-	if (d->after.index == 0 || set_link(&m->to, d->after.index, d->host_name, m->from_fd, false) < 0 ||
+	if (d->after.index == 0 ||
+	    set_link(&m->to, d->after.index, d->host_name, m->from_fd, false) < 0 ||
 	    get_link(&m->from, d->host_name, 0, &back) < 0)
 		return;
 	(void)add_addresses(&m->from, back.index, d);
@@ -336,14 +349,15 @@ static int run(struct mover *m, struct device *devs, size_t n, struct err *err)
 
 int main(int argc, char **argv)
 {
-	struct mover m = { .from = NETLINK_INIT, .to = NETLINK_INIT };
+	struct mover m = {.from = NETLINK_INIT, .to = NETLINK_INIT};
 	size_t n = argc > 3 ? ((size_t)argc - 3) / 2 : 0;
 	struct device *devs;
 	struct err err = ERR_INIT;
 	uint32_t from, to;
 	int rc;
 
-	if (n == 0 || argc % 2 == 0 || parse_u32(argv[1], &from) < 0 || parse_u32(argv[2], &to) < 0) {
+	if (n == 0 || argc % 2 == 0 || parse_u32(argv[1], &from) < 0 ||
+	    parse_u32(argv[2], &to) < 0) {
 		fprintf(stderr, "usage: hull-netdev FROM_FD TO_FD HOST_NAME NAME...\n");
 		return EXIT_USAGE;
 	}
