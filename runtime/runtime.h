@@ -55,6 +55,7 @@ struct container {
 	size_t n_annotations;
 	struct cgroup *cgroup; /* opened lazily by container_cgroup */
 	bool own_pid_ns;       /* the container has a pid namespace of its own */
+	bool has_process;      /* config.json has a process: start can work */
 };
 
 enum container_lock { CONTAINER_LOCK_NONE, CONTAINER_LOCK_SHARED, CONTAINER_LOCK_EXCLUSIVE };
@@ -125,6 +126,13 @@ int container_exec(struct runtime *rt, const char *id, const struct exec_options
 /* The update command: a resources object (update --resources) or one built from its options. */
 int container_update(struct runtime *rt, const char *id, const struct json_node *resources,
 		     const char *l3_cache_schema, const char *mem_bw_schema, struct err *err) MUST_CHECK;
+
+/*
+ * The events command: writes JSON lines to fd, the first statistics at once and alone when
+ * interval_ns is 0, else statistics at every interval and each out-of-memory event, until the
+ * container ends or nobody reads fd any more (EPIPE; the caller ignores SIGPIPE).
+ */
+int container_events(struct runtime *rt, const char *id, uint64_t interval_ns, int fd, struct err *err) MUST_CHECK;
 
 /* state JSON as the specification's state document, appended to out (no newline). */
 void container_state_write(const struct container *c, struct json_writer *w);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * User namespace mappings: written by the parent, which holds the rights in the namespace above.
+ * A writer without CAP_SETGID there must deny setgroups first (man 7 user_namespaces, "Interaction
+ * with system calls that change process UIDs or GIDs"; CVE-2014-8989).
+ */
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/proc.h"
+#include "namespaces/namespaces.h"
+
+static int write_map(int proc_fd, pid_t pid, const char *file, const struct idmap *map, size_t n,
+		     struct err *err)
+{
+	BUF text = BUF_INIT;
+	char path[48];
+
+	if (n == 0)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&text, "%u %u %u\n", map[i].inside, map[i].outside, map[i].count);
+	snprintf(path, sizeof(path), "%d/%s", (int)pid, file);
+	return proc_write(proc_fd, path, buf_str(&text), err);
+}
+
+int ns_write_idmaps(int proc_fd, pid_t pid, const struct idmaps *maps, struct err *err)
+{
+	int rc;
+
+	if (geteuid() != 0) {
+		char path[48];
+
+		snprintf(path, sizeof(path), "%d/setgroups", (int)pid);
+		rc = proc_write(proc_fd, path, "deny", err);
+		if (rc < 0)
+			return err_wrap(err, rc, "linux.gidMappings");
+	}
+	rc = write_map(proc_fd, pid, "gid_map", maps->gids, maps->n_gids, err);
+	if (rc < 0)
+		return err_wrap(err, rc, "linux.gidMappings");
+	rc = write_map(proc_fd, pid, "uid_map", maps->uids, maps->n_uids, err);
+	if (rc < 0)
+		return err_wrap(err, rc, "linux.uidMappings");
+	return 0;
+}
+
+int ns_become_root(struct err *err)
+{
+	if (setresgid(0, 0, 0) < 0)
+		return err_sys(err, "become gid 0 of the user namespace");
+	/* EPERM: setgroups is denied there; the groups are then those of an unprivileged caller. */
+	if (setgroups(0, NULL) < 0 && errno != EPERM)
+		return err_sys(err, "drop supplementary groups");
+	if (setresuid(0, 0, 0) < 0)
+		return err_sys(err, "become uid 0 of the user namespace");
+	return 0;
+}

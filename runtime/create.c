@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Making a container, the parent's side. Everything that can be found wrong is found before the
+ * first side effect (load); then a short list of steps runs, each with its undo (setup_undo, in
+ * reverse).
+ *
+ * The child works on its namespaces while the parent makes the cgroups. On a pure cgroup2 host the
+ * group is made first instead, because CLONE_INTO_CGROUP spares the move.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "runtime/hooks.h"
+#include "runtime/setup.h"
+#include "runtime/state.h"
+#include "runtime/sync.h"
+
+/* ---- everything that has no side effect ---- */
+
+static int load_spec(struct setup *s, struct buf *text, struct err *err)
+{
+	const char *bundle = s->options->bundle ? s->options->bundle : ".";
+	const char *file = s->options->config ? s->options->config : "config.json";
+	FREE char *real = realpath(bundle, NULL);
+
+	if (!real)
+		return err_sys(err, "bundle '%s'", bundle);
+
+	CLOSE_FD int dir = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return err_sys(err, "bundle '%s'", bundle);
+
+	int rc = io_read_file(dir, file, JSON_MAX_BYTES, text, err);
+
+	if (rc < 0)
+		return err_wrap(err, rc, "bundle '%s'", bundle);
+	return spec_parse(real, file, buf_str(text), text->len, &s->spec, err);
+}
+
+static int check_isolation(const struct spec *spec, struct err *err)
+{
+	const char *isolation = spec_annotation(spec, "org.hull.isolation");
+
+	if (isolation && strcmp(isolation, "namespace") == 0)
+		return 0;
+	if (isolation && strcmp(isolation, "vm") == 0)
+		return err_set(
+			err, ENOTSUP,
+			"annotation 'org.hull.isolation': isolation 'vm' is not supported yet");
+	if (isolation)
+		return err_set(err, EINVAL,
+			       "annotation 'org.hull.isolation': unknown isolation '%s'",
+			       isolation);
+	if (spec->has_vm)
+		return err_set(err, ENOTSUP,
+			       "vm: virtual machine containers are not supported yet");
+	return 0;
+}
+
+static char *cgroup_path_of(const struct spec *spec, const char *id)
+{
+	if (!spec->cgroups_path)
+		return mem_xprintf("/%s", id);
+	return path_join("/", spec->cgroups_path);
+}
+
+static int load(struct setup *s, const char *id, bool foreground, struct buf *text, struct err *err)
+{
+	const struct create_options *o = s->options;
+	int rc;
+
+	if ((rc = container_check_id(id, err)) < 0 || (rc = load_spec(s, text, err)) < 0 ||
+	    (rc = check_isolation(s->spec, err)) < 0)
+		return rc;
+	s->spec->rootfs.no_pivot = o->no_pivot;
+	s->child.process = s->spec->has_process ? &s->spec->process : NULL;
+	s->child.seccomp = s->spec->seccomp;
+	s->child.in_userns = s->spec->spaces.kind[NS_USER].listed;
+	if ((rc = child_check(&s->child, foreground, o->console_socket, o->preserve_fds, err)) < 0)
+		return rc;
+	return ns_spaces_open(&s->spec->spaces, s->space_fds, err);
+}
+
+/* ---- the steps ---- */
+
+static struct spec_annotation *copy_annotations(const struct spec *spec)
+{
+	struct spec_annotation *list = mem_xcalloc(spec->n_annotations, sizeof(*list));
+
+	for (size_t i = 0; i < spec->n_annotations; i++) {
+		list[i].key = mem_xstrdup(spec->annotations[i].key);
+		list[i].value = mem_xstrdup(spec->annotations[i].value);
+	}
+	return list;
+}
+
+static int make_state(struct setup *s, const char *id, const struct buf *text, bool fifo,
+		      struct err *err)
+{
+	const struct spec *spec = s->spec;
+	int rc = state_create(s->rt, id, &s->container, err);
+
+	if (rc < 0)
+		return rc;
+
+	struct container *c = s->container;
+
+	c->bundle = mem_xstrdup(spec->bundle);
+	c->rootfs = mem_xstrdup(spec->rootfs.path);
+	c->created = state_now();
+	c->owner = geteuid() == 0 ? mem_xstrdup("root") : mem_xprintf("%u", geteuid());
+	c->cgroup_manager = s->rt->cgroup_manager;
+	c->cgroup_path = cgroup_path_of(spec, id);
+	c->own_pid_ns = spec->spaces.kind[NS_PID].listed && !spec->spaces.kind[NS_PID].path;
+	c->has_process = spec->has_process;
+	c->annotations = copy_annotations(spec);
+	c->n_annotations = spec->n_annotations;
+
+	CLOSE_FD int fd =
+		openat(c->dir_fd, STATE_CONFIG, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_sys(err, "create '%s' in the state directory", STATE_CONFIG);
+	rc = io_write(fd, buf_str(text), text->len);
+	if (rc < 0)
+		return err_code(err, -rc, "write '%s' in the state directory", STATE_CONFIG);
+	if (!fifo)
+		return 0;
+	if (mkfifoat(c->dir_fd, STATE_FIFO, 0600) < 0)
+		return err_sys(err, "make '%s' in the state directory", STATE_FIFO);
+	s->fifo_fd = openat(c->dir_fd, STATE_FIFO, O_RDWR | O_CLOEXEC);
+	if (s->fifo_fd < 0)
+		return err_sys(err, "open '%s' in the state directory", STATE_FIFO);
+	return 0;
+}
+
+/* The hierarchies as the rootfs module wants them; lives as long as the spec. */
+static int fill_cgroup_view(struct setup *s, struct err *err)
+{
+	const struct cgroup_mount_info *info;
+	struct ns_cgroup_view *view;
+	bool wanted = false, unified;
+	size_t n;
+
+	for (size_t i = 0; i < s->spec->rootfs.n_mounts; i++) {
+		const char *type = s->spec->rootfs.mounts[i].type;
+
+		wanted |= type && strcmp(type, "cgroup") == 0;
+	}
+	if (!wanted || s->rt->cgroup_manager == CGROUP_MANAGER_DISABLED)
+		return 0;
+
+	int rc = cgroup_mounts(s->cgroup, &info, &n, &unified, err);
+
+	if (rc < 0)
+		return rc;
+	view = arena_alloc(&s->spec->arena, 1, sizeof(*view));
+	view->unified = unified;
+	view->n_dirs = n;
+	view->dirs = arena_alloc(&s->spec->arena, n, sizeof(*view->dirs));
+	for (size_t i = 0; i < n; i++)
+		view->dirs[i] = (struct ns_cgroup_dir){info[i].name, info[i].source,
+						       info[i].options, info[i].links};
+	s->spec->rootfs.cgroups = view;
+	return 0;
+}
+
+static int make_cgroup(struct setup *s, struct err *err)
+{
+	int rc = cgroup_create(s->cgroup, &s->spec->limits, err);
+
+	s->made_cgroup = rc == 0;
+	return rc;
+}
+
+static uint32_t map_root(const struct idmap *maps, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (maps[i].inside == 0)
+			return maps[i].outside;
+	}
+	return 0;
+}
+
+static int fork_child(struct setup *s, struct err *err)
+{
+	int v2, rc;
+
+	if (cgroup_is_unified(s->cgroup) && (rc = make_cgroup(s, err)) < 0)
+		return rc;
+	v2 = s->made_cgroup ? cgroup_v2_fd(s->cgroup) : -1;
+	if ((rc = sync_pair(s->child.sync, err)) < 0)
+		return rc;
+	/* Inherited by the child: nothing in the container may look into it (CVE-2016-9962). */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return err_sys(err, "prctl PR_SET_DUMPABLE");
+
+	pid_t pid =
+		ns_clone(&s->spec->spaces, s->space_fds, v2, &s->child.pidfd, &s->born_in_v2, err);
+
+	if (pid < 0)
+		return pid;
+	if (pid == 0)
+		init_main(s);
+	s->child.pid = s->container->pid = pid;
+	fd_replace(&s->child.sync[1], -1);
+	return s->made_cgroup ? 0 : make_cgroup(s, err);
+}
+
+static int move_devices(struct setup *s, struct err *err)
+{
+	const struct spec *spec = s->spec;
+
+	FREE char *path = mem_xprintf("%d/ns/net", (int)s->child.pid);
+	CLOSE_FD int from = openat(s->rt->proc_fd, "self/ns/net", O_RDONLY | O_CLOEXEC);
+	CLOSE_FD int to = openat(s->rt->proc_fd, path, O_RDONLY | O_CLOEXEC);
+
+	if (from < 0 || to < 0)
+		return err_sys(err, "linux.netDevices: open network namespace");
+
+	FREE struct ns_netdev *devices = mem_xcalloc(spec->n_net_devices, sizeof(*devices));
+
+	for (size_t i = 0; i < spec->n_net_devices; i++)
+		devices[i] = (struct ns_netdev){spec->net_devices[i].host_name,
+						spec->net_devices[i].name};
+	return ns_netdev_move(from, to, devices, spec->n_net_devices, NULL, NULL, err);
+}
+
+/* What only the parent has the rights to do for the child, before the child goes on. */
+static int prepare_child(struct setup *s, struct err *err)
+{
+	const struct spec *spec = s->spec;
+	const struct ns_space *user = &spec->spaces.kind[NS_USER];
+	struct proc_stat st;
+	int rc;
+
+	/* Without a user namespace the child moves itself, which is cheaper: see init.c. */
+	if (user->listed && (rc = cgroup_join(s->cgroup, s->child.pid, s->born_in_v2, err)) < 0)
+		return rc;
+	if (user->listed && !user->path &&
+	    (rc = ns_write_idmaps(s->rt->proc_fd, s->child.pid, &spec->spaces.idmaps, err)) < 0)
+		return rc;
+	if (spec->has_process &&
+	    (rc = ns_process_oom_score(s->rt->proc_fd, s->child.pid, &spec->process, err)) < 0)
+		return rc;
+	if ((rc = proc_stat_read(s->rt->proc_fd, s->child.pid, &st, err)) < 0)
+		return rc;
+	s->container->start_time = st.start_time;
+	return sync_send(s->child.sync[0], SYNC_GO, err);
+}
+
+static int serve_hooks(struct setup *s, struct err *err)
+{
+	int rc;
+
+	s->ran_hooks = true;
+	/* A hook may ask for the container's state, which is "creating" now. */
+	if ((rc = state_save(s->container, false, err)) < 0 ||
+	    (rc = hooks_run(&s->spec->hooks, HOOK_PRESTART, s->container, "creating", err)) < 0)
+		return rc;
+	return hooks_run(&s->spec->hooks, HOOK_CREATE_RUNTIME, s->container, "creating", err);
+}
+
+static int serve_request(void *arg, enum sync_type type, struct err *err)
+{
+	struct setup *s = arg;
+
+	return type == SYNC_NET_DEVICES ? move_devices(s, err) : serve_hooks(s, err);
+}
+
+static int run_steps(struct setup *s, const char *id, bool fifo, const struct buf *text,
+		     struct err *err)
+{
+	int rc;
+
+	if ((rc = make_state(s, id, text, fifo, err)) < 0 ||
+	    (rc = child_build_filter(&s->child, s->rt, err)) < 0 ||
+	    (rc = container_cgroup(s->container, &s->cgroup, err)) < 0 ||
+	    (rc = fill_cgroup_view(s, err)) < 0)
+		return rc;
+	s->spec->rootfs.root_uid =
+		map_root(s->spec->spaces.idmaps.uids, s->spec->spaces.idmaps.n_uids);
+	s->spec->rootfs.root_gid =
+		map_root(s->spec->spaces.idmaps.gids, s->spec->spaces.idmaps.n_gids);
+	if ((rc = ns_rootfs_prepare(&s->spec->rootfs, s->rt->proc_fd, &s->rootfs, err)) < 0 ||
+	    (rc = fork_child(s, err)) < 0 || (rc = prepare_child(s, err)) < 0 ||
+	    (rc = child_serve(&s->child, s->container, s->cgroup, "creating", serve_request, s,
+			      err)) < 0 ||
+	    (rc = state_save(s->container, true, err)) < 0)
+		return rc;
+	s->announced = true;
+	return child_announce(&s->child, s->options->pid_file, s->options->pidfd_socket, err);
+}
+
+int setup_begin(struct runtime *rt, const char *id, const struct create_options *o, bool fifo,
+		struct setup *ret, struct err *err)
+{
+	BUF text = BUF_INIT;
+	struct setup s = {
+		.rt = rt,
+		.options = o,
+		.child = CHILD_INIT,
+		.fifo_fd = -1,
+	};
+	int rc;
+
+	memset(s.space_fds, -1, sizeof(s.space_fds));
+	rc = load(&s, id, !fifo && !o->detach, &text, err);
+	if (rc == 0)
+		rc = run_steps(&s, id, fifo, &text, err);
+	if (rc < 0) {
+		setup_undo(&s);
+		setup_release(&s);
+		return rc;
+	}
+	*ret = s;
+	return 0;
+}
+
+void setup_undo(struct setup *s)
+{
+	struct err e = ERR_INIT;
+
+	child_kill(&s->child);
+	if (s->made_cgroup && cgroup_destroy(s->cgroup, &e) < 0)
+		log_warn("%s, going on", e.msg);
+	if (s->ran_hooks) {
+		s->container->pid = 0;
+		hooks_run_all(&s->spec->hooks, HOOK_POSTSTOP, s->container, "stopped");
+	}
+	if (s->container && state_remove(s->container, &e) < 0)
+		log_warn("%s, going on", e.msg);
+	if (s->announced && s->options->pid_file)
+		(void)unlink(s->options->pid_file);
+}
+
+void setup_release(struct setup *s)
+{
+	for (int k = 0; k < NS_KIND_MAX; k++)
+		fd_replace(&s->space_fds[k], -1);
+	ns_rootfs_free(s->rootfs);
+	fd_replace(&s->fifo_fd, -1);
+	child_release(&s->child);
+	container_close(s->container);
+	spec_free(s->spec);
+}
+
+int container_create(struct runtime *rt, const char *id, const struct create_options *o,
+		     struct err *err)
+{
+	struct setup s;
+	int rc = setup_begin(rt, id, o, true, &s, err);
+
+	if (rc < 0)
+		return rc;
+	rc = sync_send(s.child.sync[0], SYNC_GO, err);
+	if (rc < 0)
+		setup_undo(&s);
+	setup_release(&s);
+	return rc;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A container's state directory: making, saving, opening, removing. Private to runtime/. */
+#ifndef HULL_RUNTIME_STATE_H
+#define HULL_RUNTIME_STATE_H
+
+#include <stdbool.h>
+
+#include "runtime/runtime.h"
+
+#define STATE_FIFO "exec.fifo"
+#define STATE_CONFIG "config.json"
+
+/* Makes the directory of a new container and locks it. -EEXIST: the id is in use. */
+int state_create(struct runtime *rt, const char *id, struct container **ret, struct err *err) MUST_CHECK;
+
+/*
+ * Writes state.json. ready: the container is set up and its process waits or runs; before that its
+ * status is "creating".
+ */
+int state_save(struct container *c, bool ready, struct err *err) MUST_CHECK;
+
+/* Takes the lock of an open container; -ENOENT when it was deleted in the meantime. */
+int state_lock(struct container *c, enum container_lock lock, struct err *err) MUST_CHECK;
+void state_unlock(struct container *c);
+
+/* Removes the directory. */
+int state_remove(struct container *c, struct err *err) MUST_CHECK;
+
+/* The specification's state document as compact JSON, for hooks. */
+void state_document(const struct container *c, const char *status, struct buf *out);
+
+/* "2026-01-02T03:04:05.123456789Z"; caller frees. */
+char *state_now(void);
+
+#endif
