@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The growable byte string. Capacity doubles, so appending byte by byte stays linear; running out of
- * memory aborts, as the callers cap what comes from outside (io_read_all, JSON_MAX_BYTES).
+ * The growable byte string. Capacity doubles, so appending byte by byte stays linear; running out
+ * of memory aborts, as the callers cap what comes from outside (io_read_all, JSON_MAX_BYTES).
  */
 #include "base/buf.h"
 

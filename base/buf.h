@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A growable byte string, always NUL-terminated behind len. BUF_INIT needs no release while empty. */
+/* A growable byte string with a NUL behind len. BUF_INIT needs no release while it is empty. */
 #ifndef HULL_BASE_BUF_H
 #define HULL_BASE_BUF_H
 
@@ -23,8 +23,8 @@ void buf_add(struct buf *b, const void *data, size_t len);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void buf_reset(struct buf *b); /* len = 0, keeps the memory */
-char *buf_detach(struct buf *b); /* caller frees; never NULL */
+void buf_reset(struct buf *b);            /* len = 0, keeps the memory */
+char *buf_detach(struct buf *b);          /* caller frees; never NULL */
 const char *buf_str(const struct buf *b); /* "" when empty */
 void buf_release(struct buf *b);
 

@@ -27,7 +27,8 @@ static size_t append(char *scratch, size_t used, const char *s)
 	return used + len;
 }
 
-static size_t PRINTF_LIKE(3, 0) append_format(char *scratch, size_t reserve, const char *fmt, va_list ap)
+static size_t PRINTF_LIKE(3, 0)
+	append_format(char *scratch, size_t reserve, const char *fmt, va_list ap)
 {
 	int n = vsnprintf(scratch, SCRATCH_LEN - reserve, fmt, ap);
 

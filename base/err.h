@@ -13,13 +13,13 @@
 #define ERR_MSG_LEN 480
 
 struct err {
-	int code; /* errno, positive; 0 = no error */
+	int code;              /* errno, positive; 0 = no error */
 	char msg[ERR_MSG_LEN]; /* one line, NUL-terminated, no full stop */
 };
 
 #define ERR_INIT { 0 }
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK        __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
 /*

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * File descriptor helpers and the passing of descriptors over unix sockets (man 7 unix, SCM_RIGHTS).
- * HULL_NO_CLOSE_RANGE=1 forces the way of kernels before 5.11 in fd_cloexec_from (tests).
+ * File descriptor helpers and the passing of descriptors over unix sockets (man 7 unix,
+ * SCM_RIGHTS). HULL_NO_CLOSE_RANGE=1 forces the way of kernels before 5.11 in fd_cloexec_from
+ * (tests).
  */
 #include "base/fd.h"
 
@@ -126,13 +127,14 @@ int fd_cloexec_from(unsigned int from, int proc_fd, struct err *err)
 
 int fd_send(int sock, const int *fds, size_t n_fds, const void *data, size_t len, struct err *err)
 {
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	union fd_control control = { 0 };
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	union fd_control control = {0};
 	ssize_t n;
 
 	if (n_fds > FD_SEND_MAX || len == 0)
-		return err_set(err, EINVAL, "cannot send %zu descriptors with %zu bytes", n_fds, len);
+		return err_set(err, EINVAL, "cannot send %zu descriptors with %zu bytes", n_fds,
+			       len);
 	if (n_fds) {
 		struct cmsghdr *c;
 
@@ -150,7 +152,8 @@ int fd_send(int sock, const int *fds, size_t n_fds, const void *data, size_t len
 	if (n < 0)
 		return err_sys(err, "send %zu descriptors", n_fds);
 	if ((size_t)n != len)
-		return err_set(err, EIO, "send %zu descriptors: %zd of %zu bytes sent", n_fds, n, len);
+		return err_set(err, EIO, "send %zu descriptors: %zd of %zu bytes sent", n_fds, n,
+			       len);
 	return 0;
 }
 
@@ -181,9 +184,9 @@ static size_t take_fds(struct msghdr *msg, int *fds, size_t max)
 int fd_recv(int sock, int *fds, size_t max_fds, size_t *ret_n_fds, void *data, size_t len,
 	    struct err *err)
 {
-	struct iovec iov = { .iov_base = data, .iov_len = len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	union fd_control control = { 0 };
+	struct iovec iov = {.iov_base = data, .iov_len = len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	union fd_control control = {0};
 	size_t got;
 	ssize_t n;
 
@@ -204,7 +207,8 @@ int fd_recv(int sock, int *fds, size_t max_fds, size_t *ret_n_fds, void *data, s
 	if ((msg.msg_flags & MSG_CTRUNC) || got > max_fds) {
 		for (size_t i = 0; i < got && i < max_fds; i++)
 			fd_close(fds[i]);
-		return err_set(err, EPROTO, "receive descriptors: more than %zu were sent", max_fds);
+		return err_set(err, EPROTO, "receive descriptors: more than %zu were sent",
+			       max_fds);
 	}
 	*ret_n_fds = got;
 	return (int)n;

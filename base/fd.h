@@ -37,7 +37,7 @@ int fd_dup(int fd, struct err *err) MUST_CHECK;
 int fd_set_cloexec(int fd, int on, struct err *err) MUST_CHECK;
 int fd_set_nonblock(int fd, int on, struct err *err) MUST_CHECK;
 
-/* Opens /dev/null on every one of 0, 1, 2 that is closed, so that no later descriptor lands there. */
+/* Opens /dev/null on those of 0, 1, 2 that are closed, so that no later descriptor lands there. */
 int fd_ensure_stdio(struct err *err) MUST_CHECK;
 
 /*
@@ -47,7 +47,8 @@ int fd_ensure_stdio(struct err *err) MUST_CHECK;
 int fd_cloexec_from(unsigned int from, int proc_fd, struct err *err) MUST_CHECK;
 
 /* Sends n_fds descriptors with len bytes (>= 1) of data over a unix socket in one sendmsg. */
-int fd_send(int sock, const int *fds, size_t n_fds, const void *data, size_t len, struct err *err) MUST_CHECK;
+int fd_send(int sock, const int *fds, size_t n_fds, const void *data, size_t len,
+	    struct err *err) MUST_CHECK;
 
 /*
  * Receives up to max_fds descriptors (close-on-exec) and up to len bytes. *ret_n_fds says how many.

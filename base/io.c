@@ -127,7 +127,8 @@ int io_write_value(int dirfd, const char *path, const char *value, struct err *e
 	if (n < 0)
 		return err_sys(err, "write '%s' to '%s'", value, path);
 	if ((size_t)n != len)
-		return err_set(err, EIO, "write '%s' to '%s': only %zd bytes taken", value, path, n);
+		return err_set(err, EIO, "write '%s' to '%s': only %zd bytes taken", value, path,
+			       n);
 	return 0;
 }
 

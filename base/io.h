@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Reads until len bytes or end of file. Returns the count (may be short at end of file) or -errno. */
+/* Reads until len bytes or end of file. Returns the count (less than len: the end) or -errno. */
 ssize_t io_read(int fd, void *data, size_t len) MUST_CHECK;
 
 /* Writes all len bytes. 0 or -errno. */
@@ -19,7 +19,8 @@ int io_write(int fd, const void *data, size_t len) MUST_CHECK;
 int io_read_all(int fd, const char *name, size_t max, struct buf *b, struct err *err) MUST_CHECK;
 
 /* Reads the file path (relative to dirfd) whole into b, at most max bytes. O_CLOEXEC. */
-int io_read_file(int dirfd, const char *path, size_t max, struct buf *b, struct err *err) MUST_CHECK;
+int io_read_file(int dirfd, const char *path, size_t max, struct buf *b,
+		 struct err *err) MUST_CHECK;
 
 /*
  * Writes one value into an existing file in a single write(2), as the kernel's own file systems

@@ -45,7 +45,7 @@ size_t json_count(const struct json_node *n)
 {
 	size_t count = 0;
 
-	json_each(child, n)
+	json_each (child, n)
 		count++;
 	return count;
 }
@@ -54,7 +54,7 @@ const struct json_node *json_get(const struct json_node *n, const char *key)
 {
 	if (!n || n->type != JSON_OBJECT)
 		return NULL;
-	json_each(child, n)
+	json_each (child, n)
 		if (strcmp(child->key, key) == 0)
 			return child->type == JSON_NULL ? NULL : child;
 	return NULL;
@@ -108,7 +108,8 @@ static void add_place(const struct json *doc, size_t offset, struct buf *out)
 	buf_addf(out, "%s:%zu:%zu: ", doc->name, n, (size_t)(end - line) + 1);
 }
 
-static int PRINTF_LIKE(4, 0) fail(const struct json_node *n, struct err *err, int errnum, const char *fmt, va_list ap)
+static int PRINTF_LIKE(4, 0)
+	fail(const struct json_node *n, struct err *err, int errnum, const char *fmt, va_list ap)
 {
 	BUF where = BUF_INIT;
 	char what[ERR_MSG_LEN];
@@ -138,7 +139,8 @@ int json_error(const struct json_node *n, struct err *err, const char *fmt, ...)
 	return rc;
 }
 
-static int PRINTF_LIKE(3, 4) range_error(const struct json_node *n, struct err *err, const char *fmt, ...)
+static int PRINTF_LIKE(3, 4)
+	range_error(const struct json_node *n, struct err *err, const char *fmt, ...)
 {
 	va_list ap;
 	int rc;
@@ -168,14 +170,14 @@ int json_fail_at(const struct json *doc, size_t offset, struct err *err, const c
 static void describe(const struct json_node *n, char *out, size_t size)
 {
 	static const char *const names[] = {
-		[JSON_NULL] = "null",	    [JSON_BOOL] = "a boolean",	[JSON_NUMBER] = "a number",
+		[JSON_NULL] = "null",       [JSON_BOOL] = "a boolean", [JSON_NUMBER] = "a number",
 		[JSON_STRING] = "a string", [JSON_ARRAY] = "an array", [JSON_OBJECT] = "an object",
 	};
 
-	if (n->type == JSON_NUMBER)
+	if (json_type(n) == JSON_NUMBER)
 		(void)snprintf(out, size, "%.*s", SHOWN_NUMBER, n->text);
 	else
-		(void)snprintf(out, size, "%s", names[n->type]);
+		(void)snprintf(out, size, "%s", names[json_type(n)]);
 }
 
 static int type_error(const struct json_node *n, struct err *err, const char *expected)
@@ -188,7 +190,7 @@ static int type_error(const struct json_node *n, struct err *err, const char *ex
 
 int json_as_string(const struct json_node *n, const char **ret, struct err *err)
 {
-	if (n->type != JSON_STRING)
+	if (json_type(n) != JSON_STRING)
 		return type_error(n, err, "a string");
 	*ret = n->text;
 	return 0;
@@ -196,7 +198,7 @@ int json_as_string(const struct json_node *n, const char **ret, struct err *err)
 
 int json_as_bool(const struct json_node *n, bool *ret, struct err *err)
 {
-	if (n->type != JSON_BOOL)
+	if (json_type(n) != JSON_BOOL)
 		return type_error(n, err, "true or false");
 	*ret = n->boolean;
 	return 0;
@@ -207,7 +209,7 @@ int json_as_u64(const struct json_node *n, uint64_t max, uint64_t *ret, struct e
 	char found[SHOWN_NUMBER + 1];
 	int64_t negative;
 	uint64_t v = 0;
-	int rc = n->type == JSON_NUMBER ? parse_u64(n->text, &v) : -EINVAL;
+	int rc = json_type(n) == JSON_NUMBER ? parse_u64(n->text, &v) : -EINVAL;
 
 	if (rc == 0 && v <= max) {
 		*ret = v;
@@ -216,16 +218,18 @@ int json_as_u64(const struct json_node *n, uint64_t max, uint64_t *ret, struct e
 	describe(n, found, sizeof(found));
 	/* A negative integer is out of range, anything else no integer at all. */
 	if (rc == 0 || rc == -ERANGE ||
-	    (n->type == JSON_NUMBER && parse_i64(n->text, &negative) != -EINVAL))
-		return range_error(n, err, "expected an integer from 0 to %" PRIu64 ", found %s", max, found);
-	return json_error(n, err, "expected an integer from 0 to %" PRIu64 ", found %s", max, found);
+	    (json_type(n) == JSON_NUMBER && parse_i64(n->text, &negative) != -EINVAL))
+		return range_error(n, err, "expected an integer from 0 to %" PRIu64 ", found %s",
+				   max, found);
+	return json_error(n, err, "expected an integer from 0 to %" PRIu64 ", found %s", max,
+			  found);
 }
 
 int json_as_i64(const struct json_node *n, int64_t min, int64_t max, int64_t *ret, struct err *err)
 {
 	char found[SHOWN_NUMBER + 1];
 	int64_t v = 0;
-	int rc = n->type == JSON_NUMBER ? parse_i64(n->text, &v) : -EINVAL;
+	int rc = json_type(n) == JSON_NUMBER ? parse_i64(n->text, &v) : -EINVAL;
 
 	if (rc == 0 && v >= min && v <= max) {
 		*ret = v;
@@ -233,10 +237,11 @@ int json_as_i64(const struct json_node *n, int64_t min, int64_t max, int64_t *re
 	}
 	describe(n, found, sizeof(found));
 	if (rc == -EINVAL)
-		return json_error(n, err, "expected an integer from %" PRId64 " to %" PRId64 ", found %s",
+		return json_error(n, err,
+				  "expected an integer from %" PRId64 " to %" PRId64 ", found %s",
 				  min, max, found);
-	return range_error(n, err, "expected an integer from %" PRId64 " to %" PRId64 ", found %s", min,
-			   max, found);
+	return range_error(n, err, "expected an integer from %" PRId64 " to %" PRId64 ", found %s",
+			   min, max, found);
 }
 
 /* 1 and *ret when object n has the member, 0 when not; a value that is no object has no members. */
@@ -306,8 +311,8 @@ int json_get_u16(const struct json_node *n, const char *key, uint16_t *ret, stru
 	return rc;
 }
 
-static int get_signed(const struct json_node *n, const char *key, int64_t min, int64_t max, int64_t *ret,
-		      struct err *err)
+static int get_signed(const struct json_node *n, const char *key, int64_t min, int64_t max,
+		      int64_t *ret, struct err *err)
 {
 	const struct json_node *m;
 	int there = member(n, key, &m, err);

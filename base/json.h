@@ -2,8 +2,8 @@
 /*
  * JSON over yajl. A document is read into a tree that keeps numbers as text until somebody asks for
  * a type, so a uint64 survives; every node knows its place, so an error says
- * "config.json:12:7: process.user.uid: expected an integer from 0 to 4294967295". Depth and size are
- * capped. Comments are refused, a property given twice in one object too, and a string with an
+ * "config.json:12:7: process.user.uid: expected an integer from 0 to 4294967295". Depth and size
+ * are capped. Comments are refused, a property given twice in one object too, and a string with an
  * embedded NUL. null counts as absent everywhere.
  */
 #ifndef HULL_BASE_JSON_H
@@ -25,7 +25,8 @@ struct json; /* a document; owns its nodes and their strings */
 struct json_node;
 
 /* name is used in messages ("config.json"). text need not end in NUL and may go away afterwards. */
-int json_parse(const char *name, const char *text, size_t len, struct json **ret, struct err *err) MUST_CHECK;
+int json_parse(const char *name, const char *text, size_t len, struct json **ret,
+	       struct err *err) MUST_CHECK;
 int json_load(int dirfd, const char *path, struct json **ret, struct err *err) MUST_CHECK;
 void json_free(struct json *doc);
 
@@ -43,9 +44,9 @@ enum json_type json_type(const struct json_node *n);
 const struct json_node *json_first(const struct json_node *n);
 const struct json_node *json_next(const struct json_node *n);
 const char *json_key(const struct json_node *n); /* the property's name, NULL in an array */
-size_t json_count(const struct json_node *n); /* number of children; 0 for NULL */
+size_t json_count(const struct json_node *n);    /* number of children; 0 for NULL */
 
-#define json_each(child, parent) \
+#define json_each(child, parent)                                                                   \
 	for (const struct json_node *child = json_first(parent); child; child = json_next(child))
 
 /* The member key of object n, NULL when n is NULL or the member is absent or null. */
@@ -64,18 +65,25 @@ int json_error(const struct json_node *n, struct err *err, const char *fmt, ...)
 int json_as_string(const struct json_node *n, const char **ret, struct err *err) MUST_CHECK;
 int json_as_bool(const struct json_node *n, bool *ret, struct err *err) MUST_CHECK;
 int json_as_u64(const struct json_node *n, uint64_t max, uint64_t *ret, struct err *err) MUST_CHECK;
-int json_as_i64(const struct json_node *n, int64_t min, int64_t max, int64_t *ret, struct err *err) MUST_CHECK;
+int json_as_i64(const struct json_node *n, int64_t min, int64_t max, int64_t *ret,
+		struct err *err) MUST_CHECK;
 
 /*
  * Typed access to the member key of object n: 1 when it was there (and *ret written), 0 when it is
  * absent or null (and *ret left alone), or -EINVAL/-ERANGE.
  */
-int json_get_string(const struct json_node *n, const char *key, const char **ret, struct err *err) MUST_CHECK;
-int json_get_bool(const struct json_node *n, const char *key, bool *ret, struct err *err) MUST_CHECK;
-int json_get_u64(const struct json_node *n, const char *key, uint64_t *ret, struct err *err) MUST_CHECK;
-int json_get_u32(const struct json_node *n, const char *key, uint32_t *ret, struct err *err) MUST_CHECK;
-int json_get_u16(const struct json_node *n, const char *key, uint16_t *ret, struct err *err) MUST_CHECK;
-int json_get_i64(const struct json_node *n, const char *key, int64_t *ret, struct err *err) MUST_CHECK;
+int json_get_string(const struct json_node *n, const char *key, const char **ret,
+		    struct err *err) MUST_CHECK;
+int json_get_bool(const struct json_node *n, const char *key, bool *ret,
+		  struct err *err) MUST_CHECK;
+int json_get_u64(const struct json_node *n, const char *key, uint64_t *ret,
+		 struct err *err) MUST_CHECK;
+int json_get_u32(const struct json_node *n, const char *key, uint32_t *ret,
+		 struct err *err) MUST_CHECK;
+int json_get_u16(const struct json_node *n, const char *key, uint16_t *ret,
+		 struct err *err) MUST_CHECK;
+int json_get_i64(const struct json_node *n, const char *key, int64_t *ret,
+		 struct err *err) MUST_CHECK;
 int json_get_int(const struct json_node *n, const char *key, int *ret, struct err *err) MUST_CHECK;
 int json_get_object(const struct json_node *n, const char *key, const struct json_node **ret,
 		    struct err *err) MUST_CHECK;
@@ -85,7 +93,8 @@ int json_get_array(const struct json_node *n, const char *key, const struct json
 /*
  * Writing (yajl_gen): compact unless pretty, "/" not escaped. key is NULL at top level and in
  * arrays. A NULL string value is written as null by json_w_string. Calling sequence: json_w_new,
- * values, json_w_finish (which appends the text to out and frees the writer).
+ * values, json_w_finish (which appends the text to out, without a newline at its end, and frees the
+ * writer). Bytes that are no UTF-8 are written as they are. A wrong sequence aborts.
  */
 struct json_writer;
 

@@ -35,6 +35,7 @@ struct json {
 };
 
 /* Describes a failure at byte offset of doc: "NAME:LINE:COL: message". Returns -EINVAL. */
-int json_fail_at(const struct json *doc, size_t offset, struct err *err, const char *fmt, ...) PRINTF_LIKE(4, 5);
+int json_fail_at(const struct json *doc, size_t offset, struct err *err, const char *fmt, ...)
+	PRINTF_LIKE(4, 5);
 
 #endif

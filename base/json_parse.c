@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Text to tree: yajl finds the tokens, its callbacks hang nodes into an arena in one pass. The whole
- * text is one chunk, so yajl hands out pointers into it and knows how far it is. yajl does not tell
- * where a token begins; that is the first byte behind the one before that is no separator.
+ * Text to tree: yajl finds the tokens, its callbacks hang nodes into an arena in one pass. The
+ * whole text is one chunk, so yajl hands out pointers into it and knows how far it is. yajl does
+ * not tell where a token begins; that is the first byte behind the one before that is no separator.
  * Strings are bytes: environment variables and paths need not be UTF-8, so yajl's check is off.
  */
 #include <errno.h>
@@ -17,8 +17,8 @@
 #include "base/json_node.h"
 #include "base/mem.h"
 
-#define JSON_MAX_NODES	(1u << 20) /* bounds the tree's memory to that of the largest text */
-#define SMALL_OBJECT	16
+#define JSON_MAX_NODES  (1u << 20) /* bounds the tree's memory to that of the largest text */
+#define SMALL_OBJECT    16
 #define JSON_WHITESPACE " \t\r\n"
 
 struct parser {
@@ -26,9 +26,9 @@ struct parser {
 	yajl_handle yajl;
 	struct json_node *open; /* innermost array or object */
 	const char *key;
-	size_t end;   /* of the token before */
-	bool at_end;  /* yajl_complete_parse is running */
-	bool failed;  /* by a callback, err says why */
+	size_t end;  /* of the token before */
+	bool at_end; /* yajl_complete_parse is running */
+	bool failed; /* by a callback, err says why */
 	unsigned int depth;
 	unsigned int n_nodes;
 	struct err *err;
@@ -52,11 +52,11 @@ static size_t next_token(struct parser *p)
 	return start;
 }
 
-#define FAIL(p, offset, ...)                                               \
-	({                                                                 \
-		(p)->failed = true;                                        \
-		(void)json_fail_at((p)->doc, offset, (p)->err, __VA_ARGS__); \
-		0;                                                         \
+#define FAIL(p, offset, ...)                                                                       \
+	({                                                                                         \
+		(p)->failed = true;                                                                \
+		(void)json_fail_at((p)->doc, offset, (p)->err, __VA_ARGS__);                       \
+		0;                                                                                 \
 	})
 
 /* Puts a new value into the tree; NULL after a failure. */
@@ -236,7 +236,7 @@ static const struct json_node *find_duplicate(const struct json_node *object)
 	size_t n = json_count(object), i = 0;
 
 	if (n <= SMALL_OBJECT) {
-		json_each(m, object)
+		json_each (m, object)
 			for (const struct json_node *e = object->first; e != m; e = e->next)
 				if (strcmp(e->key, m->key) == 0)
 					return m;
@@ -244,7 +244,7 @@ static const struct json_node *find_duplicate(const struct json_node *object)
 	}
 	/* Sorting keeps a hostile object of many members from costing its square. */
 	members = mem_xcalloc(n, sizeof(*members));
-	json_each(m, object)
+	json_each (m, object)
 		members[i++] = m;
 	qsort(members, n, sizeof(*members), compare_members);
 	for (i = 1; i < n; i++)
@@ -279,26 +279,29 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end_array,
 };
 
-/* yajl's wording and ours; what is not listed is shown as yajl says it. */
+/* What yajl says, in part, and what hull says. */
 static const struct {
 	const char *yajl;
 	const char *text;
 } syntax_errors[] = {
-	{ "unallowed token", "expected a value" },
-	{ "invalid object key", "expected a property name in double quotes" },
-	{ "object key and value must", "expected ':' behind the property name" },
-	{ "after key and value", "expected ',' or '}'" },
-	{ "after array element", "expected ',' or ']'" },
-	{ "trailing garbage", "expected nothing behind the end of the document" },
-	{ "probable comment", "comments are not allowed" },
-	{ "invalid character inside string", "control character in a string" },
-	{ "occurs before a character", "unknown escape sequence in a string" },
-	{ "(non-hex) character", "unknown escape sequence in a string" },
+	{"unallowed token", "expected a value"},
+	{"invalid object key", "expected a property name in double quotes"},
+	{"object key and value must", "expected ':' behind the property name"},
+	{"after key and value", "expected ',' or '}'"},
+	{"after array element", "expected ',' or ']'"},
+	{"trailing garbage", "expected nothing behind the end of the document"},
+	{"malformed number", "malformed number"},
+	{"invalid char in json text", "unexpected character"},
+	{"invalid string in json text", "expected true, false or null"},
+	{"probable comment", "comments are not allowed"},
+	{"invalid character inside string", "control character in a string"},
+	{"occurs before a character", "unknown escape sequence in a string"},
+	{"(non-hex) character", "unknown escape sequence in a string"},
 };
 
 /*
- * Where the text went wrong. Inside a token yajl stops at the bad byte; when a whole token is out of
- * place, it is the last one that yajl read.
+ * Where the text went wrong. Inside a token yajl stops at the bad byte; when a whole token is out
+ * of place, it is the last one that yajl read.
  */
 static size_t syntax_error_offset(const struct parser *p, bool lexical)
 {
@@ -312,7 +315,7 @@ static size_t syntax_error_offset(const struct parser *p, bool lexical)
 		if (!is_space(c) && !((c == ',' || c == ':') && pos + 1 < consumed))
 			break;
 	}
-	if (lexical && consumed > pos && strchr("\"-0123456789tfn", doc->text[pos]))
+	if (lexical && consumed > pos && memchr("\"-0123456789tfn", doc->text[pos], 14))
 		return consumed;
 	return pos;
 }
@@ -320,24 +323,24 @@ static size_t syntax_error_offset(const struct parser *p, bool lexical)
 static int syntax_error(struct parser *p)
 {
 	unsigned char *text = yajl_get_error(p->yajl, 0, NULL, 0);
-	const char *what = (const char *)text;
+	const char *what = "syntax error";
 	const struct json *doc = p->doc;
-	bool lexical = strncmp(what, "lexical", 7) == 0;
+	bool lexical = strncmp((const char *)text, "lexical", 7) == 0;
 	size_t pos = syntax_error_offset(p, lexical);
-	int rc;
+	unsigned char found;
 
 	for (size_t i = 0; i < ARRAY_SIZE(syntax_errors); i++)
-		if (strstr(what, syntax_errors[i].yajl)) {
+		if (strstr((const char *)text, syntax_errors[i].yajl)) {
 			what = syntax_errors[i].text;
 			break;
 		}
-	if (pos >= doc->len)
-		rc = json_fail_at(doc, doc->len, p->err, "unexpected end of the document");
-	else
-		rc = json_fail_at(doc, pos, p->err, "%s, found '%c'",
-				  what == (const char *)text ? "syntax error" : what, doc->text[pos]);
 	yajl_free_error(p->yajl, text);
-	return rc;
+	if (pos >= doc->len)
+		return json_fail_at(doc, doc->len, p->err, "unexpected end of the document");
+	found = (unsigned char)doc->text[pos];
+	if (found > 0x20 && found < 0x7f)
+		return json_fail_at(doc, pos, p->err, "%s, found '%c'", what, found);
+	return json_fail_at(doc, pos, p->err, "%s, found the byte 0x%02x", what, found);
 }
 
 static int run(struct parser *p)
@@ -348,18 +351,21 @@ static int run(struct parser *p)
 
 	if (strspn(doc->text, JSON_WHITESPACE) == doc->len)
 		return json_fail_at(doc, 0, p->err, "the document is empty");
-	/* yajl takes these two for blanks, RFC 8259 does not; raw in a string they are wrong anyway. */
+	/* yajl takes these two for blanks, RFC 8259 does not; raw in a string they are wrong
+	 * anyway. */
 	c = memchr(doc->text, '\v', doc->len);
 	if (!c)
 		c = memchr(doc->text, '\f', doc->len);
 	if (c)
-		return json_fail_at(doc, (size_t)(c - doc->text), p->err, "control character 0x%02x", *c);
+		return json_fail_at(doc, (size_t)(c - doc->text), p->err,
+				    "control character 0x%02x", *c);
 	status = yajl_parse(p->yajl, (const unsigned char *)doc->text, doc->len);
 	if (status == yajl_status_ok) {
 		p->at_end = true;
 		status = yajl_complete_parse(p->yajl);
 		if (status == yajl_status_error)
-			return json_fail_at(doc, doc->len, p->err, "unexpected end of the document");
+			return json_fail_at(doc, doc->len, p->err,
+					    "unexpected end of the document");
 	}
 	if (p->failed)
 		return -EINVAL;
@@ -387,9 +393,9 @@ static void yajl_release(void *ctx, void *p)
 /* Takes text over, which has a NUL behind len. */
 static int parse_owned(const char *name, char *text, size_t len, struct json **ret, struct err *err)
 {
-	yajl_alloc_funcs alloc = { yajl_malloc, yajl_realloc, yajl_release, NULL };
+	yajl_alloc_funcs alloc = {yajl_malloc, yajl_realloc, yajl_release, NULL};
 	JSON *doc = mem_xalloc(sizeof(*doc));
-	struct parser p = { .doc = doc, .err = err };
+	struct parser p = {.doc = doc, .err = err};
 	int rc;
 
 	doc->name = mem_xstrdup(name);

@@ -19,7 +19,7 @@ struct json_writer {
 	struct buf text;
 	unsigned int depth;
 	char open[YAJL_MAX_DEPTH]; /* '{' or '[' of each level */
-	bool pending;		   /* the innermost one is not written yet */
+	bool pending;              /* the innermost one is not written yet */
 };
 
 static void append(void *ctx, const char *s, size_t len)
@@ -51,8 +51,8 @@ static void check(yajl_gen_status status)
 static void begin(struct json_writer *w, const char *key)
 {
 	if (w->pending)
-		check(w->open[w->depth - 1] == '{' ? yajl_gen_map_open(w->gen) :
-						     yajl_gen_array_open(w->gen));
+		check(w->open[w->depth - 1] == '{' ? yajl_gen_map_open(w->gen)
+						   : yajl_gen_array_open(w->gen));
 	w->pending = false;
 	if (key)
 		check(yajl_gen_string(w->gen, (const unsigned char *)key, strlen(key)));
@@ -94,8 +94,8 @@ void json_w_end(struct json_writer *w)
 void json_w_string(struct json_writer *w, const char *key, const char *value)
 {
 	begin(w, key);
-	check(value ? yajl_gen_string(w->gen, (const unsigned char *)value, strlen(value)) :
-		      yajl_gen_null(w->gen));
+	check(value ? yajl_gen_string(w->gen, (const unsigned char *)value, strlen(value))
+		    : yajl_gen_null(w->gen));
 }
 
 void json_w_bool(struct json_writer *w, const char *key, bool value)
@@ -151,7 +151,7 @@ void json_w_node(struct json_writer *w, const char *key, const struct json_node 
 	case JSON_OBJECT:
 		open_level(w, key, n->type == JSON_OBJECT ? '{' : '[');
 		/* As deep as the document at most: JSON_MAX_DEPTH. */
-		json_each(child, n)
+		json_each (child, n)
 			json_w_node(w, child->key, child);
 		json_w_end(w);
 		break;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The process-wide log. A line is put together in memory and leaves in one write(2) to a file opened
- * for append, so lines of several processes do not mix. The file gets every line of the chosen
- * level; standard error gets errors and warnings, or everything when there is no file.
+ * The process-wide log. A line is put together in memory and leaves in one write(2) to a file
+ * opened for append, so lines of several processes do not mix. The file gets every line of the
+ * chosen level; standard error gets the errors, or every line when there is no file.
  */
 #include "base/log.h"
 
@@ -22,7 +22,7 @@ static struct {
 	int fd;
 	enum log_format format;
 	enum log_level level;
-} logger = { .fd = -1, .level = LOG_LEVEL_WARN };
+} logger = {.fd = -1, .level = LOG_LEVEL_WARN};
 
 /* The names that logrus writes and that container engines know. */
 static const char *const level_names[] = {
@@ -125,18 +125,18 @@ static void PRINTF_LIKE(2, 0) emit(enum log_level level, const char *fmt, va_lis
 		abort();
 	if (logger.fd >= 0)
 		to_file(level, msg);
-	if (logger.fd < 0 || level <= LOG_LEVEL_WARN)
+	if (logger.fd < 0 || level == LOG_LEVEL_ERROR)
 		to_stderr(level, msg);
 	errno = saved;
 }
 
-#define LOG_BODY(level)                     \
-	va_list ap;                         \
-                                            \
-	if (!log_enabled(level))            \
-		return;                     \
-	va_start(ap, fmt);                  \
-	emit(level, fmt, ap);               \
+#define LOG_BODY(level)                                                                            \
+	va_list ap;                                                                                \
+                                                                                                   \
+	if (!log_enabled(level))                                                                   \
+		return;                                                                            \
+	va_start(ap, fmt);                                                                         \
+	emit(level, fmt, ap);                                                                      \
 	va_end(ap)
 
 void log_debug(const char *fmt, ...)

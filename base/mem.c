@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Allocation wrappers and the arena. The arena is a list of blocks of growing size, each filled from
- * its front; an object too large for the current block gets a block of its own size. Blocks come
- * from calloc, so objects are born zeroed and a large block costs no page until it is touched.
+ * Allocation wrappers and the arena. The arena is a list of blocks of growing size, each filled
+ * from its front; an object too large for the current block gets a block of its own size. Blocks
+ * come from calloc, so objects are born zeroed and a large block costs no page until it is touched.
  */
 #include "base/mem.h"
 
@@ -11,8 +11,8 @@
 #include <string.h>
 
 #define ARENA_FIRST_BLOCK (4u << 10)
-#define ARENA_MAX_BLOCK	  (256u << 10)
-#define ARENA_ALIGN	  _Alignof(max_align_t)
+#define ARENA_MAX_BLOCK   (256u << 10)
+#define ARENA_ALIGN       _Alignof(max_align_t)
 
 struct arena_block {
 	struct arena_block *next;

@@ -91,8 +91,8 @@ int parse_octal(const char *s, uint32_t *ret)
 int parse_bool(const char *s, bool *ret)
 {
 	static const char *const words[2][6] = {
-		{ "0", "f", "F", "false", "FALSE", "False" },
-		{ "1", "t", "T", "true", "TRUE", "True" },
+		{"0", "f", "F", "false", "FALSE", "False"},
+		{"1", "t", "T", "true", "TRUE", "True"},
 	};
 
 	for (int value = 0; value < 2; value++)
@@ -104,19 +104,17 @@ int parse_bool(const char *s, bool *ret)
 	return -EINVAL;
 }
 
-/*
- * Reads "digits", "digits.digits", ".digits" or "digits." at *s and returns it times unit, rounded
- * down. The fraction is worked out digit by digit, so no precision is lost to a floating number.
- */
+/* A decimal number kept as text behind its point, so that nothing is lost to floating point. */
 struct decimal {
 	uint64_t whole;
 	const char *fraction; /* digits behind the point */
 	size_t n_fraction;
 };
 
+/* Reads "digits", "digits.digits", ".digits" or "digits." at *s and moves *s behind it. */
 static int scan_decimal(const char **s, struct decimal *ret)
 {
-	struct decimal d = { 0 };
+	struct decimal d = {0};
 	const char *p = *s;
 	int rc;
 
@@ -135,6 +133,7 @@ static int scan_decimal(const char **s, struct decimal *ret)
 	return 0;
 }
 
+/* d times unit, rounded down. */
 static int scale_decimal(const struct decimal *d, uint64_t unit, uint64_t max, uint64_t *ret)
 {
 	uint64_t v, part = 0;
@@ -191,14 +190,14 @@ static const struct {
 	const char *name;
 	uint64_t ns;
 } duration_units[] = {
-	{ "ns", 1 },
-	{ "us", 1000 },
-	{ "\xc2\xb5s", 1000 },
-	{ "\xce\xbcs", 1000 },
-	{ "ms", 1000000 },
-	{ "s", 1000000000 },
-	{ "m", UINT64_C(60) * 1000000000 },
-	{ "h", UINT64_C(3600) * 1000000000 },
+	{"ns", 1},
+	{"us", 1000},
+	{"\xc2\xb5s", 1000},
+	{"\xce\xbcs", 1000},
+	{"ms", 1000000},
+	{"s", 1000000000},
+	{"m", UINT64_C(60) * 1000000000},
+	{"h", UINT64_C(3600) * 1000000000},
 };
 
 static int scan_duration_unit(const char **s, uint64_t *ret)
@@ -252,10 +251,10 @@ static const struct {
 	const char *name;
 	int sig;
 } signal_aliases[] = {
-	{ "IOT", SIGIOT },
-	{ "CLD", SIGCHLD },
-	{ "IO", SIGIO },
-	{ "POLL", SIGPOLL },
+	{"IOT", SIGIOT},
+	{"CLD", SIGCHLD},
+	{"IO", SIGIO},
+	{"POLL", SIGPOLL},
 };
 
 static int parse_realtime_signal(const char *s)

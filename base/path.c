@@ -29,7 +29,7 @@ static int open_in(int rootfd, const char *path, int flags, mode_t mode)
 		.mode = creates ? mode & 07777 : 0,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
-	const struct walk_how walk = { .flags = flags, .mode = mode };
+	const struct walk_how walk = {.flags = flags, .mode = mode};
 
 	for (int i = 0; i < OPENAT2_RETRY && !walk_forced(); i++) {
 		int fd = sys_openat2(rootfd, path, &how, sizeof(how));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * procfs through a verified descriptor. A container engine or an image must not be able to make hull
- * write a label or read a status from something that only looks like /proc, so every file is
+ * procfs through a verified descriptor. A container engine or an image must not be able to make
+ * hull write a label or read a status from something that only looks like /proc, so every file is
  * opened without leaving the mount that was checked (man 2 openat2, RESOLVE_NO_XDEV).
  */
 #include "base/proc.h"
@@ -20,8 +20,8 @@
 #include "base/sys.h"
 #include "base/walk.h"
 
-#define PROC_ROOT_INO	1
-#define PROC_STAT_MAX	4096
+#define PROC_ROOT_INO   1
+#define PROC_STAT_MAX   4096
 #define PROC_STAT_START 22 /* number of the start time field, man 5 proc */
 
 int proc_open_root(struct err *err)
@@ -45,7 +45,7 @@ static int open_below(int proc_fd, const char *path, int flags)
 		.flags = (unsigned int)flags | O_CLOEXEC,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS,
 	};
-	const struct walk_how walk = { .flags = flags, .no_xdev = true };
+	const struct walk_how walk = {.flags = flags, .no_xdev = true};
 	int fd;
 
 	if (*path == '/')
@@ -83,14 +83,16 @@ int proc_write(int proc_fd, const char *path, const char *value, struct err *err
 	if (n < 0)
 		return err_sys(err, "write '%s' to '/proc/%s'", value, path);
 	if ((size_t)n != len)
-		return err_set(err, EIO, "write '%s' to '/proc/%s': only %zd bytes taken", value, path, n);
+		return err_set(err, EIO, "write '%s' to '/proc/%s': only %zd bytes taken", value,
+			       path, n);
 	return 0;
 }
 
-/* text: "pid (comm) state ppid …"; comm may hold blanks and parentheses, so its end is the last ')'. */
+/* text: "pid (comm) state ppid …"; comm may hold blanks and parentheses, so its end is the last
+ * ')'. */
 static int parse_stat(char *text, struct proc_stat *ret)
 {
-	struct proc_stat st = { 0 };
+	struct proc_stat st = {0};
 	char *p = strrchr(text, ')');
 	char *field;
 	uint64_t v;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Removal of a directory tree that somebody else filled (path_remove_tree). Each directory is opened
- * relative to its parent without following symlinks and refused when it is on another mount. The
- * descent is bounded: what lies deeper is moved up into the top directory and removed from there, so
- * that a tree of any depth needs few descriptors.
+ * Removal of a directory tree that somebody else filled (path_remove_tree). Each directory is
+ * opened relative to its parent without following symlinks and refused when it is on another mount.
+ * The descent is bounded: what lies deeper is moved up into the top directory and removed from
+ * there, so that a tree of any depth needs few descriptors.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +22,7 @@ struct removal {
 	struct walk_mount mount;
 	int top_fd;
 	unsigned int n_moved; /* makes names for directories moved up */
-	bool again;	      /* something was moved up behind the reader's back */
+	bool again;           /* something was moved up behind the reader's back */
 };
 
 /* Returns 1 when it is gone, 0 when it is a directory with something in it, or -errno. */
@@ -132,7 +132,7 @@ static int open_top(struct removal *r, int dirfd, const char *name)
 
 int path_remove_tree(int dirfd, const char *name, struct err *err)
 {
-	struct removal r = { .top_fd = -1 };
+	struct removal r = {.top_fd = -1};
 	CLOSE_FD int top = -1;
 	int rc = unlink_simple(dirfd, name);
 

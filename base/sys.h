@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Raw system calls that glibc 2.36 does not wrap, with the signature of their man page, and constants
- * that Debian 12's headers lack. Each returns -1 and sets errno.
+ * Raw system calls that glibc 2.36 does not wrap, with the signature of their man page, and
+ * constants that Debian 12's headers lack. Each returns -1 and sets errno.
  */
 #ifndef HULL_BASE_SYS_H
 #define HULL_BASE_SYS_H

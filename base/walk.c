@@ -3,11 +3,11 @@
  * Resolves a path inside a root directory without help from openat2(2), with the same answers as
  * RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS.
  *
- * Every component is opened on its own with O_PATH | O_NOFOLLOW, so no name is looked at twice and
- * nothing that is renamed or replaced meanwhile can lead out of the root. Symlinks are read through
- * their own descriptor and their text is put in front of what is left. The directories passed form a
- * stack of descriptors: ".." pops it and never asks the kernel, whose answer a rename could have
- * changed, and at the root it stays there.
+ * Every component is opened on its own with O_NOFOLLOW, so the kernel follows nothing and what is
+ * renamed or replaced meanwhile cannot lead out of the root. Symlinks are read through their own
+ * descriptor and their text is put in front of what is left. The directories passed form a stack of
+ * descriptors: ".." pops it and never asks the kernel, whose answer a rename could have changed, and
+ * at the root it stays there.
  */
 #include "base/walk.h"
 
@@ -24,16 +24,16 @@
 #include "base/mem.h"
 #include "base/sys.h"
 
-#define WALK_MAX_LINKS	 40 /* MAXSYMLINKS of the kernel (man 7 path_resolution) */
-#define WALK_RACE_RETRY	 64
-#define PROC_ROOT_INO	 1
+#define WALK_MAX_LINKS   40 /* MAXSYMLINKS of the kernel (man 7 path_resolution) */
+#define WALK_RACE_RETRY  64
+#define PROC_ROOT_INO    1
 #define WALK_NOSYMFOLLOW 0x2000 /* ST_NOSYMFOLLOW of the kernel, f_flags of statfs(2) */
 
 struct walk {
 	const struct walk_how *how;
 	struct walk_mount mount; /* of the root, for no_xdev */
-	int rootfd;		 /* borrowed */
-	int *dirs;		 /* directories below the root on the way to here, owned */
+	int rootfd;              /* borrowed */
+	int *dirs;               /* directories below the root on the way to here, owned */
 	size_t n_dirs;
 	char *rest; /* what is left of the path, owned */
 	char *pos;  /* within rest */
@@ -53,13 +53,13 @@ int walk_mount_of(int fd, struct walk_mount *ret)
 
 	if (statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &stx) == 0 &&
 	    (stx.stx_mask & STATX_MNT_ID)) {
-		*ret = (struct walk_mount){ .id = stx.stx_mnt_id };
+		*ret = (struct walk_mount){.id = stx.stx_mnt_id};
 	} else {
 		struct stat st;
 
 		if (fstat(fd, &st) < 0)
 			return -errno;
-		*ret = (struct walk_mount){ .dev = st.st_dev };
+		*ret = (struct walk_mount){.dev = st.st_dev};
 	}
 	return 0;
 }
@@ -300,7 +300,7 @@ static int run(struct walk *w)
 
 int walk_open(int rootfd, const char *path, const struct walk_how *how)
 {
-	struct walk w = { .how = how, .rootfd = rootfd };
+	struct walk w = {.how = how, .rootfd = rootfd};
 	int rc = 0;
 
 	/* As openat2 has it: opening a place only cannot create. */

@@ -11,7 +11,7 @@
 
 enum walk_make {
 	WALK_MAKE_NOTHING,
-	WALK_MAKE_DIR,	/* the last component and its parents, when missing */
+	WALK_MAKE_DIR,  /* the last component and its parents, when missing */
 	WALK_MAKE_FILE, /* parents, and an empty regular file as the last component */
 };
 

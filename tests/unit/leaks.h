@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Descriptor leaks: compares /proc/self/fd before and after a group of tests or one test. Use as
- * cmocka_run_group_tests(tests, leaks_setup, leaks_teardown), or with cmocka_unit_test_setup_teardown
- * to find the test that leaks. Include after <cmocka.h>. Neither function touches *state.
+ * cmocka_run_group_tests(tests, leaks_setup, leaks_teardown), or with
+ * cmocka_unit_test_setup_teardown to find the test that leaks. Include after <cmocka.h>. Neither
+ * function touches *state.
  */
 #ifndef HULL_TESTS_UNIT_LEAKS_H
 #define HULL_TESTS_UNIT_LEAKS_H
@@ -61,7 +62,8 @@ static inline int leaks_teardown(void **state)
 		(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 		n = readlink(link, target, sizeof(target) - 1);
 		target[n < 0 ? 0 : n] = '\0';
-		print_message("# descriptor %d %s %s\n", fd, after[fd] ? "leaked:" : "was closed", target);
+		print_message("# descriptor %d %s %s\n", fd, after[fd] ? "leaked:" : "was closed",
+			      target);
 		changed++;
 	}
 	return changed ? -1 : 0;
