@@ -30,7 +30,7 @@ static unsigned long tree_propagation(const struct ns_rootfs *cfg)
 		return MS_SLAVE;
 	if (cfg->propagation & MS_SHARED)
 		return 0;
-	return cfg->propagation & MS_PRIVATE ? MS_PRIVATE : MS_SLAVE;
+	return cfg->propagation & (MS_PRIVATE | MS_UNBINDABLE) ? MS_PRIVATE : MS_SLAVE;
 }
 
 int mount_tree_prepare(const struct ns_rootfs_state *st, const char *path, bool recursive)

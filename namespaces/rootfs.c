@@ -173,25 +173,42 @@ void ns_rootfs_free(struct ns_rootfs_state *st)
 /* ---- mount ---- */
 
 /*
- * Nothing that is mounted from here on may reach the host. pivot_root(2) wants the mount that
- * holds the root, and a clone of it, not to be shared; with rootfsPropagation "shared" it still is.
+ * What the container's mounts start with. An unbindable root must be bound first and only becomes
+ * unbindable in the end.
  */
-static int isolate(const struct ns_rootfs *cfg, const char *path, struct err *err)
+static unsigned long first_propagation(unsigned long asked)
 {
-	unsigned long how = cfg->propagation ? cfg->propagation : MS_SLAVE | MS_REC;
+	if (!asked)
+		return MS_SLAVE | MS_REC;
+	return asked & MS_UNBINDABLE ? MS_PRIVATE | (asked & MS_REC) : asked;
+}
+
+static bool leaves_nothing_shared(unsigned long propagation)
+{
+	return (propagation & MS_REC) && !(propagation & MS_SHARED);
+}
+
+/*
+ * Nothing that is mounted from here on may reach the host. pivot_root(2) wants the mount that
+ * holds the root, and a clone of it, not to be shared; where it still is, it is found upwards.
+ */
+static int isolate(const struct ns_rootfs_state *st, struct err *err)
+{
+	unsigned long how = first_propagation(st->cfg.propagation);
 	unsigned long parent = how & MS_SLAVE ? MS_SLAVE : MS_PRIVATE;
-	FREE char *p = mem_xstrdup(path);
+	FREE char *p = mem_xstrdup(st->root_path);
 	char *slash;
 
 	if (mount(NULL, "/", NULL, how, NULL) < 0)
 		return err_sys(err, "set the propagation of '/'");
-	if ((how & MS_REC) && !(how & MS_SHARED))
+	if (leaves_nothing_shared(how))
 		return 0;
 	while (mount(NULL, p, NULL, parent, NULL) < 0) {
 		slash = strrchr(p, '/');
 		/* EINVAL: not the root of a mount, so go up. */
 		if (errno != EINVAL || !slash || p[1] == '\0')
-			return err_sys(err, "set the propagation of the mount below '%s'", path);
+			return err_sys(err, "set the propagation of the mount below '%s'",
+				       st->root_path);
 		slash[slash == p ? 1 : 0] = '\0';
 	}
 	return 0;
@@ -268,7 +285,7 @@ int ns_rootfs_mount(struct ns_rootfs_state *st, struct err *err)
 
 	if (!st->cfg.new_mount_ns)
 		return 0;
-	rc = isolate(&st->cfg, st->root_path, err);
+	rc = isolate(st, err);
 	if (rc == 0)
 		rc = attach_root(st, err);
 	if (rc < 0)
@@ -289,8 +306,7 @@ static int pivot(const struct ns_rootfs_state *st, struct err *err)
 	CLOSE_FD int old = -1;
 
 	/* Where "/" is shared, detaching the old root would unmount things on the host. */
-	if (st->cfg.propagation &&
-	    !(st->cfg.propagation & MS_REC && st->cfg.propagation & (MS_SLAVE | MS_PRIVATE))) {
+	if (!leaves_nothing_shared(first_propagation(st->cfg.propagation))) {
 		old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (old < 0)
 			return err_sys(err, "open '/'");

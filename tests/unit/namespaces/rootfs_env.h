@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A root file system to try things on. Everything happens in a forked child with a mount namespace of
- * its own that plays the host: a tmpfs lies on /mnt with the root in /mnt/root and room for bind
+ * A root file system to try things on. Everything happens in a forked child with a mount namespace
+ * of its own that plays the host: a tmpfs lies on /mnt with the root in /mnt/root and room for bind
  * sources beside it. env_go then does to a second mount namespace what a container's child does.
  * Nothing is left behind. Include after <cmocka.h>.
  */
@@ -37,10 +37,13 @@ struct env {
 
 /* A test function runs twice: with the mount API and with mount(2) alone. */
 #define BOTH_WAYS(f)                                                                               \
-	{ #f, f, NULL, NULL, NULL },                                                               \
-	{ #f "_classic", f, NULL, NULL, (void *)(uintptr_t)1 }
+	{#f, f, NULL, NULL, NULL},                                                                 \
+	{                                                                                          \
+#f "_classic", f, NULL, NULL, (void *)(uintptr_t)1                                 \
+	}
 
-/* For the first function of a cmocka test: runs fn(struct env *) in a child, in the way of *state. */
+/* For the first function of a cmocka test: runs fn(struct env *) in a child, in the way of *state.
+ */
 #define RUN_ENV(fn, state) env_run(fn, *(state) != NULL)
 
 static inline int env_init(struct env *env, bool classic)
@@ -83,7 +86,7 @@ static inline int env_child(void *arg)
 
 static inline void env_run(int (*fn)(struct env *env), bool classic)
 {
-	struct env_run run = { fn, classic };
+	struct env_run run = {fn, classic};
 
 	need_root();
 	child_run(env_child, &run);
@@ -111,7 +114,7 @@ static inline struct ns_mount *env_mount(struct env *env, const char *dest, cons
 }
 
 #define MOUNT(env, dest, source, type, ...)                                                        \
-	env_mount(env, dest, source, type, (const char *const[]){ __VA_ARGS__, NULL })
+	env_mount(env, dest, source, type, (const char *const[]){__VA_ARGS__, NULL})
 #define BIND(env, dest, source, ...) MOUNT(env, dest, source, NULL, __VA_ARGS__)
 
 /* What `spec` lists, but for cgroups. */
@@ -168,7 +171,8 @@ struct mount_line {
 	unsigned int id;
 };
 
-/* The uppermost mount on point, as /proc/self/mountinfo has it (man 5 proc). False: there is none. */
+/* The uppermost mount on point, as /proc/self/mountinfo has it (man 5 proc). False: there is none.
+ */
 static inline bool mount_find(const struct env *env, const char *point, struct mount_line *ret)
 {
 	BUF text = BUF_INIT;

@@ -15,8 +15,8 @@
 #include "tests/unit/namespaces/rootfs_env.h"
 
 static const char *const masked[] = {
-	"/proc/acpi",	   "/proc/asound",	"/proc/kcore",	"/proc/keys",
-	"/proc/latency_stats", "/proc/timer_list",	"/proc/scsi",	"/sys/firmware",
+	"/proc/acpi",          "/proc/asound",       "/proc/kcore", "/proc/keys",
+	"/proc/latency_stats", "/proc/timer_list",   "/proc/scsi",  "/sys/firmware",
 	"/proc/nothing/here",  "/proc/keys/nothing",
 };
 
@@ -32,7 +32,8 @@ static void add_paths(struct env *env)
 	env->cfg.n_readonly_paths = ARRAY_SIZE(readonly);
 }
 
-static int check_mount(const struct env *env, const char *point, const char *type, const char *options)
+static int check_mount(const struct env *env, const char *point, const char *type,
+		       const char *options)
 {
 	struct mount_line line;
 	char copy[128], *rest = copy, *word;
@@ -149,7 +150,7 @@ static void masked_and_readonly_paths(void **state)
 /* A directory mask is shared: whatever one shows, all show, so none may be writable. */
 static int many_masks(struct env *env)
 {
-	static const char *const paths[] = { "/a", "/b", "/c", "/f", "/g", "/a", "/link" };
+	static const char *const paths[] = {"/a", "/b", "/c", "/f", "/g", "/a", "/link"};
 
 	CHECK(mkdir("/mnt/root/a", 0755) == 0 && mkdir("/mnt/root/b", 0755) == 0);
 	CHECK(mkdir("/mnt/root/c", 0755) == 0);
@@ -226,12 +227,12 @@ static void the_console_is_the_pty(void **state)
 static int config_devices(struct env *env)
 {
 	static const struct ns_device devices[] = {
-		{ 'c', "/dev/fuse", 10, 229, 0640, 1000, 1001 },
-		{ 'b', "/dev/deep/er/loop", 7, 3, 0600, 0, 0 },
-		{ 'p', "/dev/fifo", 0, 0, 0622, 0, 0 },
-		{ 'u', "/opt/zero", 1, 5, 04606, 0, 0 },
-		{ 'c', "/dev/null", 1, 3, 0600, 7, 8 },
-		{ 'c', "/dev/ptmx", 5, 2, 0666, 0, 0 },
+		{'c', "/dev/fuse", 10, 229, 0640, 1000, 1001},
+		{'b', "/dev/deep/er/loop", 7, 3, 0600, 0, 0},
+		{'p', "/dev/fifo", 0, 0, 0622, 0, 0},
+		{'u', "/opt/zero", 1, 5, 04606, 0, 0},
+		{'c', "/dev/null", 1, 3, 0600, 7, 8},
+		{'c', "/dev/ptmx", 5, 2, 0666, 0, 0},
 	};
 	struct stat st;
 
@@ -257,8 +258,8 @@ static void devices_of_the_configuration(void **state)
 
 static int existing_devices(struct env *env)
 {
-	static const struct ns_device good[] = { { 'c', "/opt/d", 1, 5, 0666, 0, 0 } };
-	static const struct ns_device bad[] = { { 'c', "/opt/d", 1, 7, 0666, 0, 0 } };
+	static const struct ns_device good[] = {{'c', "/opt/d", 1, 5, 0666, 0, 0}};
+	static const struct ns_device bad[] = {{'c', "/opt/d", 1, 7, 0666, 0, 0}};
 
 	CHECK(mkdir("/mnt/root/opt", 0755) == 0);
 	CHECK(mknod("/mnt/root/opt/d", S_IFCHR | 0600, makedev(1, 5)) == 0);
@@ -280,8 +281,8 @@ static void an_existing_node_must_be_the_device(void **state)
 
 static int bound_dev(struct env *env)
 {
-	static const struct ns_device devices[] = { { 'c', "/dev/mine", 1, 5, 0666, 0, 0 },
-						    { 'c', "/opt/mine", 1, 5, 0666, 0, 0 } };
+	static const struct ns_device devices[] = {{'c', "/dev/mine", 1, 5, 0666, 0, 0},
+						   {'c', "/opt/mine", 1, 5, 0666, 0, 0}};
 
 	CHECK(mkdir("/mnt/src/dev", 0755) == 0);
 	write_text("/mnt/src/dev/ptmx", "the host's");
@@ -384,7 +385,7 @@ static void a_readonly_root_keeps_its_flags(void **state)
 
 static int chroot_only(struct env *env)
 {
-	static const char *const one[] = { "/proc/keys" };
+	static const char *const one[] = {"/proc/keys"};
 	struct stat before, after;
 
 	write_text("/mnt/root/here", "yes");
@@ -406,7 +407,7 @@ static int chroot_only(struct env *env)
 	CHECK(has_text("/here", "yes"));
 	CHECK(stat("/", &after) == 0 && after.st_ino == before.st_ino);
 	CHECK(access("/dev", F_OK) < 0);
-	CHECK(!mount_find(env, "/", &(struct mount_line){ 0 }));
+	CHECK(!mount_find(env, "/", &(struct mount_line){0}));
 	return 0;
 }
 
@@ -467,8 +468,14 @@ static int go_in_child(void *arg)
 static int shared_host(struct env *env)
 {
 	static const unsigned long ways[] = {
-		0,		       MS_SLAVE,	 MS_SLAVE | MS_REC, MS_PRIVATE,
-		MS_PRIVATE | MS_REC,   MS_SHARED,	 MS_SHARED | MS_REC, MS_UNBINDABLE,
+		0,
+		MS_SLAVE,
+		MS_SLAVE | MS_REC,
+		MS_PRIVATE,
+		MS_PRIVATE | MS_REC,
+		MS_SHARED,
+		MS_SHARED | MS_REC,
+		MS_UNBINDABLE,
 		MS_UNBINDABLE | MS_REC,
 	};
 	size_t before;

@@ -23,7 +23,7 @@
 
 static struct ns_spaces all_new(void)
 {
-	struct ns_spaces s = { 0 };
+	struct ns_spaces s = {0};
 
 	for (int i = 0; i < NS_KIND_MAX; i++)
 		s.kind[i].listed = true;
@@ -33,12 +33,18 @@ static struct ns_spaces all_new(void)
 static void keys_of_own_namespaces(void **state)
 {
 	static const char *const good[] = {
-		"net.ipv4.ip_forward",		   "net/ipv4/ip_forward",
-		"net.ipv4.conf.eth0/1.forwarding", "net/ipv4/conf/eth0.1/forwarding",
-		"net.ipv4.conf.br-lan.rp_filter",  "kernel.shmmax",
-		"kernel/sem",			   "kernel.shm_rmid_forced",
-		"fs.mqueue.msg_max",		   "fs/mqueue/queues_max",
-		"kernel.domainname",		   "user.max_user_namespaces",
+		"net.ipv4.ip_forward",
+		"net/ipv4/ip_forward",
+		"net.ipv4.conf.eth0/1.forwarding",
+		"net/ipv4/conf/eth0.1/forwarding",
+		"net.ipv4.conf.br-lan.rp_filter",
+		"kernel.shmmax",
+		"kernel/sem",
+		"kernel.shm_rmid_forced",
+		"fs.mqueue.msg_max",
+		"fs/mqueue/queues_max",
+		"kernel.domainname",
+		"user.max_user_namespaces",
 	};
 	const struct ns_spaces s = all_new();
 
@@ -94,11 +100,11 @@ static void each_needs_its_namespace(void **state)
 		enum ns_kind kind;
 		const char *name;
 	} cases[] = {
-		{ "net.ipv4.ip_forward", NS_NETWORK, "network" },
-		{ "kernel.msgmax", NS_IPC, "ipc" },
-		{ "fs.mqueue.msg_max", NS_IPC, "ipc" },
-		{ "kernel.domainname", NS_UTS, "uts" },
-		{ "user.max_net_namespaces", NS_USER, "user" },
+		{"net.ipv4.ip_forward", NS_NETWORK, "network"},
+		{"kernel.msgmax", NS_IPC, "ipc"},
+		{"fs.mqueue.msg_max", NS_IPC, "ipc"},
+		{"kernel.domainname", NS_UTS, "uts"},
+		{"user.max_net_namespaces", NS_USER, "user"},
 	};
 
 	(void)state;
@@ -163,14 +169,14 @@ static void another_namespace_by_path(void **state)
 static const struct {
 	const char *key, *path, *value;
 } written[] = {
-	{ "net.ipv4.ip_unprivileged_port_start", "sys/net/ipv4/ip_unprivileged_port_start", "77" },
-	{ "net/ipv4/conf/lo/forwarding", "sys/net/ipv4/conf/lo/forwarding", "1" },
-	{ "kernel.msgmax", "sys/kernel/msgmax", "8193" },
-	{ "kernel.shmmax", "sys/kernel/shmmax", "12345678" },
-	{ "kernel.sem", "sys/kernel/sem", "250\t32000\t32\t101" },
-	{ "kernel.shm_rmid_forced", "sys/kernel/shm_rmid_forced", "1" },
-	{ "fs.mqueue.msg_max", "sys/fs/mqueue/msg_max", "11" },
-	{ "kernel.domainname", "sys/kernel/domainname", "hull.test" },
+	{"net.ipv4.ip_unprivileged_port_start", "sys/net/ipv4/ip_unprivileged_port_start", "77"},
+	{"net/ipv4/conf/lo/forwarding", "sys/net/ipv4/conf/lo/forwarding", "1"},
+	{"kernel.msgmax", "sys/kernel/msgmax", "8193"},
+	{"kernel.shmmax", "sys/kernel/shmmax", "12345678"},
+	{"kernel.sem", "sys/kernel/sem", "250\t32000\t32\t101"},
+	{"kernel.shm_rmid_forced", "sys/kernel/shm_rmid_forced", "1"},
+	{"fs.mqueue.msg_max", "sys/fs/mqueue/msg_max", "11"},
+	{"kernel.domainname", "sys/kernel/domainname", "hull.test"},
 };
 
 static int write_own(void *arg)
@@ -182,7 +188,7 @@ static int write_own(void *arg)
 	if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
 		SKIP_CHILD("needs CAP_SYS_ADMIN for namespaces");
 	for (size_t i = 0; i < ARRAY_SIZE(written); i++) {
-		const struct ns_sysctl one = { written[i].key, written[i].value };
+		const struct ns_sysctl one = {written[i].key, written[i].value};
 
 		CHECK_RC(ns_sysctl_write(proc_fd, &one, 1, &e), 0, e);
 		CHECK(read_sysctl(proc_fd, written[i].path, text, sizeof(text)) == 0);
@@ -211,8 +217,8 @@ static void the_host_keeps_its_values(void **state)
 
 static int write_bad(void *arg)
 {
-	const struct ns_sysctl unknown = { "net.ipv4.nothing_like_this", "1" };
-	const struct ns_sysctl value = { "net.ipv4.conf.lo.forwarding", "many" };
+	const struct ns_sysctl unknown = {"net.ipv4.nothing_like_this", "1"};
+	const struct ns_sysctl value = {"net.ipv4.conf.lo.forwarding", "many"};
 	const int proc_fd = *(const int *)arg;
 	struct err e = ERR_INIT;
 
