@@ -114,6 +114,8 @@ $(eval $(call unit_rule,cgroups,cgroups base))
 $(eval $(call unit_rule,namespaces,namespaces base))
 $(eval $(call unit_rule,runtime,$(MODULES)))
 $(eval $(call unit_rule,oci,oci $(MODULES)))
+# Runs the program.
+$(O)/tests/unit/namespaces/test_netdev: | $(O)/hull-netdev
 .PRECIOUS: $(O)/%.o
 
 # Programs for use beside and inside containers: static and without a sanitizer, so that any root
