@@ -23,7 +23,11 @@ struct arena_block {
 
 void *mem_try_calloc(size_t n, size_t size)
 {
-	return calloc(n ? n : 1, size ? size : 1);
+	size_t len;
+
+	if (__builtin_mul_overflow(n, size, &len))
+		return NULL;
+	return calloc(1, len ? len : 1);
 }
 
 void *mem_xcalloc(size_t n, size_t size)

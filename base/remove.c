@@ -52,7 +52,10 @@ static int move_up(struct removal *r, int dirfd, const char *name)
 	return 0;
 }
 
-/* Opens the directory dirfd/name and checks that it is on the mount being cleared. */
+/*
+ * Opens the directory dirfd/name. rmdir(2) has refused a mount point already (EBUSY); this catches
+ * one that was mounted since.
+ */
 static int open_dir(const struct removal *r, int dirfd, const char *name)
 {
 	CLOSE_FD int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -109,27 +112,6 @@ static int remove_in(struct removal *r, int dirfd, const char *name, unsigned in
 	return rc == 0 ? -ENOTEMPTY : rc < 0 ? rc : 0;
 }
 
-/* Opens the top of the tree and notes its mount. It must not be a mount point itself. */
-static int open_top(struct removal *r, int dirfd, const char *name)
-{
-	CLOSE_FD int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	CLOSE_FD int parent = -1;
-	struct walk_mount above;
-	int rc;
-
-	if (fd < 0)
-		return -errno;
-	parent = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (parent < 0)
-		return -errno;
-	rc = walk_mount_of(fd, &r->mount);
-	if (rc == 0)
-		rc = walk_mount_of(parent, &above);
-	if (rc < 0)
-		return rc;
-	return walk_same_mount(&r->mount, &above) ? fd_take(&fd) : -EBUSY;
-}
-
 int path_remove_tree(int dirfd, const char *name, struct err *err)
 {
 	struct removal r = {.top_fd = -1};
@@ -137,8 +119,8 @@ int path_remove_tree(int dirfd, const char *name, struct err *err)
 	int rc = unlink_simple(dirfd, name);
 
 	if (rc == 0) {
-		top = open_top(&r, dirfd, name);
-		rc = top < 0 ? top : 0;
+		top = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		rc = top < 0 ? -errno : walk_mount_of(top, &r.mount);
 	}
 	r.top_fd = top;
 	while (rc == 0) {
