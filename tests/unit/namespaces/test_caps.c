@@ -191,6 +191,22 @@ static int ungrantable_is_warned_of(void *arg)
 	return 1;
 }
 
+/* The bounding set alone: one that is gone, and one that the kernel does not have. */
+static int bounding_is_warned_of(void *arg)
+{
+	struct ns_process p = base;
+	struct err e = ERR_INIT;
+	const char *log = arg;
+
+	CHECK(drop_own(CAP_MKNOD) == 0);
+	CHECK_RC(log_open("test", log, LOG_FORMAT_TEXT, LOG_LEVEL_WARN, &e), 0, e);
+	p.caps.bounding = BIT(CAP_KILL) | BIT(CAP_MKNOD) | BIT(62);
+	CHECK_RC(ns_process_credentials(&p, NULL, NULL, &e), 0, e);
+	CHECK(holds("CapBnd", BIT(CAP_KILL)));
+	execl("/bin/grep", "grep", "-qx", ".*cannot be granted.*: CAP_MKNOD ?\"\\?", log, NULL);
+	return 1;
+}
+
 /* Ambient needs permitted and inheritable; beyond the kernel's last one there is nothing to grant.
  */
 static int unusable_bits_are_left_out(void *arg)
@@ -220,6 +236,8 @@ static void test_ungrantable(void **state)
 	assert_non_null(test_dir(dir));
 	snprintf(log, sizeof(log), "%s/log", dir);
 	child_run(ungrantable_is_warned_of, log);
+	unlink(log);
+	child_run(bounding_is_warned_of, log);
 	unlink(log);
 	rmdir(dir);
 	child_run(unusable_bits_are_left_out, NULL);
