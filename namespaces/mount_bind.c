@@ -134,10 +134,9 @@ static int check_proc_source(const char *source, struct err *err)
 	return 0;
 }
 
-int mount_bind_prepare(struct ns_rootfs_state *st, size_t i, struct err *err)
+int mount_bind_prepare(struct ns_rootfs_state *st, struct mount_plan *plan, struct err *err)
 {
-	const struct ns_mount *m = &st->cfg.mounts[i];
-	struct mount_plan *plan = &st->plans[i];
+	const struct ns_mount *m = plan->m;
 	struct stat sb;
 	int rc;
 
@@ -170,28 +169,26 @@ int mount_bind_prepare(struct ns_rootfs_state *st, size_t i, struct err *err)
 
 /* ---- in the child ---- */
 
-static int copy_link(const struct ns_rootfs_state *st, const char *dest, const char *text,
+/* The option "copy-symlink": the source is a symlink, and so becomes the destination. */
+static int copy_link(const struct ns_rootfs_state *st, const struct mount_plan *plan,
 		     struct err *err)
 {
-	FREE char *clean = path_clean(dest);
-	FREE char *parent = mem_xprintf("%s/..", clean);
-	FREE char *above = path_clean(parent);
-	char there[PATH_MAX];
+	const char *name = strrchr(plan->path, '/') + 1;
+	FREE char *above = mem_xstrndup(plan->path, (size_t)(name - plan->path));
 	CLOSE_FD int dir = path_mkdir_in(st->root_fd, above, 0755, err);
-	const char *base = strrchr(clean, '/');
+	char there[PATH_MAX];
 	ssize_t n;
 
 	if (dir < 0)
 		return dir;
-	base = base ? base + 1 : clean;
-	if (symlinkat(text, dir, base) == 0)
+	if (symlinkat(plan->link, dir, name) == 0)
 		return 0;
 	if (errno != EEXIST)
-		return err_sys(err, "create symlink '%s'", dest);
-	n = readlinkat(dir, base, there, sizeof(there));
-	if (n < 0 || (size_t)n != strlen(text) || memcmp(there, text, (size_t)n) != 0)
-		return err_set(err, EEXIST, "create symlink '%s': it exists and is not the same",
-			       dest);
+		return err_sys(err, "create symlink '%s'", plan->path);
+	n = readlinkat(dir, name, there, sizeof(there));
+	if (n < 0 || (size_t)n != strlen(plan->link) || memcmp(there, plan->link, (size_t)n) != 0)
+		return err_set(err, EEXIST, "create symlink '%s': something else is there",
+			       plan->path);
 	return 0;
 }
 
@@ -206,33 +203,33 @@ static int bind_attributes(const struct ns_rootfs_state *st, const struct ns_mou
 	return mount_attr_set(st, fd, set, clear, false, err);
 }
 
-static int bind_on(struct ns_rootfs_state *st, const struct ns_mount *m, struct mount_plan *plan,
-		   int target, struct err *err)
+static int bind_on(const struct ns_rootfs_state *st, struct mount_plan *plan, int target,
+		   struct err *err)
 {
+	const struct ns_mount *m = plan->m;
 	int rc;
 
 	if (plan->tree < 0)
-		return mount_bind_at(st, AT_FDCWD, m->source, m->flags & MS_REC, target,
-				     m->destination, err);
+		return mount_bind_at(st, AT_FDCWD, m->source, m->flags & MS_REC, target, plan->path,
+				     err);
 	rc = mount_move(plan->tree, target);
 	if (rc < 0)
-		return err_code(err, -rc, "bind '%s' on '%s'", m->source, m->destination);
+		return err_code(err, -rc, "bind '%s' on '%s'", m->source, plan->path);
 	return fd_take(&plan->tree);
 }
 
-int mount_bind(struct ns_rootfs_state *st, size_t i, struct err *err)
+int mount_bind(struct ns_rootfs_state *st, struct mount_plan *plan, struct err *err)
 {
-	const struct ns_mount *m = &st->cfg.mounts[i];
-	struct mount_plan *plan = &st->plans[i];
+	const struct ns_mount *m = plan->m;
 	CLOSE_FD int target = -1, fd = -1;
 	int rc;
 
 	if (plan->link)
-		return copy_link(st, m->destination, plan->link, err);
-	target = mount_target(st, plan->dest, m->destination, plan->is_dir, err);
+		return copy_link(st, plan, err);
+	target = mount_target(st, plan, plan->is_dir, err);
 	if (target < 0)
 		return target;
-	fd = bind_on(st, m, plan, target, err);
+	fd = bind_on(st, plan, target, err);
 	if (fd < 0)
 		return fd;
 	rc = bind_attributes(st, m, fd, err);
@@ -240,5 +237,5 @@ int mount_bind(struct ns_rootfs_state *st, size_t i, struct err *err)
 		rc = mount_note_proc(st, fd, err);
 	if (rc == 0)
 		rc = mount_finish(st, m, fd, err);
-	return rc < 0 ? err_wrap(err, rc, "bind '%s' on '%s'", m->source, m->destination) : 0;
+	return rc < 0 ? err_wrap(err, rc, "bind '%s' on '%s'", m->source, plan->path) : 0;
 }

@@ -49,11 +49,12 @@ static int mount_dir(const struct ns_rootfs_state *st, const struct ns_cgroup_di
 	return rc < 0 ? rc : fd_take(&fd);
 }
 
-static int mount_unified(const struct ns_rootfs_state *st, const struct ns_mount *m, int target,
-			 struct err *err)
+static int mount_unified(const struct ns_rootfs_state *st, const struct mount_plan *plan,
+			 int target, struct err *err)
 {
-	CLOSE_FD int fd = mount_dir(st, &st->cfg.cgroups->dirs[0], m->flags, m->data, target,
-				    m->destination, err);
+	const struct ns_cgroup_dir *d = &st->cfg.cgroups->dirs[0];
+	const struct ns_mount *m = plan->m;
+	CLOSE_FD int fd = mount_dir(st, d, m->flags, m->data, target, plan->path, err);
 
 	return fd < 0 ? fd : mount_finish(st, m, fd, err);
 }
@@ -66,11 +67,11 @@ static int mount_links(const struct ns_cgroup_dir *d, int tmpfs_fd, struct err *
 	return 0;
 }
 
-static int mount_hierarchy(const struct ns_rootfs_state *st, const struct ns_mount *m,
+static int mount_hierarchy(const struct ns_rootfs_state *st, const struct mount_plan *plan,
 			   const struct ns_cgroup_dir *d, unsigned long flags, int tmpfs_fd,
 			   struct err *err)
 {
-	FREE char *dest = mem_xprintf("%s/%s", m->destination, d->name);
+	FREE char *dest = mem_xprintf("%s/%s", plan->path, d->name);
 	CLOSE_FD int target = -1, fd = -1;
 	int rc;
 
@@ -83,13 +84,14 @@ static int mount_hierarchy(const struct ns_rootfs_state *st, const struct ns_mou
 	if (fd < 0)
 		return fd;
 	rc = mount_links(d, tmpfs_fd, err);
-	return rc < 0 ? rc : mount_finish(st, m, fd, err);
+	return rc < 0 ? rc : mount_finish(st, plan->m, fd, err);
 }
 
-static int mount_hierarchies(const struct ns_rootfs_state *st, const struct ns_mount *m, int target,
-			     struct err *err)
+static int mount_hierarchies(const struct ns_rootfs_state *st, const struct mount_plan *plan,
+			     int target, struct err *err)
 {
 	const struct ns_cgroup_view *view = st->cfg.cgroups;
+	const struct ns_mount *m = plan->m;
 	const struct mount_fs tmpfs = {
 		.type = "tmpfs",
 		.source = "tmpfs",
@@ -98,13 +100,14 @@ static int mount_hierarchies(const struct ns_rootfs_state *st, const struct ns_m
 		.label = st->cfg.mount_label,
 	};
 	unsigned long ro = m->clear_flags & MS_RDONLY ? 0 : MS_RDONLY;
-	CLOSE_FD int fd = mount_fs_at(st, &tmpfs, target, m->destination, err);
+	CLOSE_FD int fd = mount_fs_at(st, &tmpfs, target, plan->path, err);
 	int rc;
 
 	if (fd < 0)
 		return fd;
 	for (size_t i = 0; i < view->n_dirs; i++) {
-		rc = mount_hierarchy(st, m, &view->dirs[i], m->flags | CGROUP_FLAGS | ro, fd, err);
+		rc = mount_hierarchy(st, plan, &view->dirs[i], m->flags | CGROUP_FLAGS | ro, fd,
+				     err);
 		if (rc < 0)
 			return rc;
 	}
@@ -116,13 +119,13 @@ static int mount_hierarchies(const struct ns_rootfs_state *st, const struct ns_m
 	return mount_finish(st, m, fd, err);
 }
 
-int mount_cgroup(struct ns_rootfs_state *st, const struct ns_mount *m, struct err *err)
+int mount_cgroup(struct ns_rootfs_state *st, const struct mount_plan *plan, struct err *err)
 {
-	CLOSE_FD int target = mount_target(st, DEST_ANY, m->destination, true, err);
+	CLOSE_FD int target = mount_target(st, plan, true, err);
 
 	if (target < 0)
 		return target;
 	if (st->cfg.cgroups->unified)
-		return mount_unified(st, m, target, err);
-	return mount_hierarchies(st, m, target, err);
+		return mount_unified(st, plan, target, err);
+	return mount_hierarchies(st, plan, target, err);
 }

@@ -82,7 +82,7 @@ static int check_no_mounts(const struct ns_rootfs *cfg, struct err *err)
 static int prepare_mounts(struct ns_rootfs_state *st, struct err *err)
 {
 	for (size_t i = 0; i < st->cfg.n_mounts; i++) {
-		int rc = mount_prepare(st, i, err);
+		int rc = mount_prepare(st, &st->plans[i], err);
 
 		if (rc < 0)
 			return err_wrap(err, rc, "mounts[%zu]", i);
@@ -138,7 +138,7 @@ int ns_rootfs_prepare(const struct ns_rootfs *cfg, int proc_fd, struct ns_rootfs
 		-1;
 	st->plans = mem_xcalloc(cfg->n_mounts, sizeof(*st->plans));
 	for (size_t i = 0; i < cfg->n_mounts; i++)
-		st->plans[i].tree = -1;
+		st->plans[i] = (struct mount_plan){.m = &cfg->mounts[i], .tree = -1};
 	rc = prepare(st, err);
 	if (rc < 0) {
 		ns_rootfs_free(st);
@@ -154,6 +154,7 @@ void ns_rootfs_free(struct ns_rootfs_state *st)
 		return;
 	for (size_t i = 0; i < st->cfg.n_mounts; i++) {
 		fd_close(st->plans[i].tree);
+		free(st->plans[i].path);
 		free(st->plans[i].link);
 	}
 	for (size_t i = 0; i < st->n_late_ro; i++)
@@ -270,7 +271,7 @@ static int mount_all(struct ns_rootfs_state *st, struct err *err)
 	int rc;
 
 	for (size_t i = 0; i < st->cfg.n_mounts; i++) {
-		rc = mount_one(st, i, err);
+		rc = mount_one(st, &st->plans[i], err);
 		if (rc < 0)
 			return err_wrap(err, rc, "mounts[%zu]", i);
 	}

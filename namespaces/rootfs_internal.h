@@ -27,6 +27,8 @@ enum mount_dest {
 
 /* What prepare finds out about cfg.mounts[i]. */
 struct mount_plan {
+	const struct ns_mount *m;
+	char *path; /* the destination cleaned, absolute in the root; owned */
 	enum mount_dest dest;
 	bool is_dir; /* the bind source is a directory */
 	int tree;    /* the bind source as a detached mount made by the parent, or -1 */
@@ -130,13 +132,21 @@ void mount_attr_from_flags(unsigned long set, unsigned long clear, uint64_t *ret
 
 /* ---- mount.c ---- */
 
-/* Checks cfg.mounts[i] and fills its plan (P, no side effects). */
-int mount_prepare(struct ns_rootfs_state *st, size_t i, struct err *err) MUST_CHECK;
-int mount_one(struct ns_rootfs_state *st, size_t i, struct err *err) MUST_CHECK;
+/* P: checks one mount of the configuration and fills its plan; no side effects. */
+int mount_prepare(struct ns_rootfs_state *st, struct mount_plan *plan, struct err *err) MUST_CHECK;
+int mount_one(struct ns_rootfs_state *st, struct mount_plan *plan, struct err *err) MUST_CHECK;
 
-/* Opens dest inside the root as a mount point, making it when missing. fd or -errno. */
-int mount_target(const struct ns_rootfs_state *st, enum mount_dest kind, const char *dest,
-		 bool is_dir, struct err *err) MUST_CHECK;
+/* Opens the destination inside the root as a mount point, making it when missing. fd or -errno. */
+int mount_target(const struct ns_rootfs_state *st, const struct mount_plan *plan, bool is_dir,
+		 struct err *err) MUST_CHECK;
+
+/* The same for proc and sysfs: an existing directory, no symlink as last component. */
+int mount_target_strict(const struct ns_rootfs_state *st, const struct mount_plan *plan,
+			struct err *err) MUST_CHECK;
+
+/* Refuses what the lexical checks cannot see: symlinks of the image to "/" and into /proc. */
+int mount_check_target(const struct ns_rootfs_state *st, int fd, const struct mount_plan *plan,
+		       struct err *err) MUST_CHECK;
 
 /* What m asks for beyond the mount itself: attributes of the whole tree, propagation. */
 int mount_finish(const struct ns_rootfs_state *st, const struct ns_mount *m, int mount_fd,
@@ -148,7 +158,10 @@ int mount_note_proc(struct ns_rootfs_state *st, int mount_fd, struct err *err) M
 /* Has a mount turn read-only in seal, when everything is in place. Takes mount_fd. */
 void mount_late_ro(struct ns_rootfs_state *st, int mount_fd);
 
-/* ---- mount_bind.c, mount_cgroup.c, mount_idmap.c, mount_copyup.c ---- */
+/* ---- mount_typed.c, mount_bind.c, mount_cgroup.c, mount_idmap.c, mount_copyup.c ---- */
+
+int mount_typed(struct ns_rootfs_state *st, const struct mount_plan *plan,
+		struct err *err) MUST_CHECK;
 
 /*
  * P: clones the host's path as a detached mount whose propagation is already that of the
@@ -157,9 +170,11 @@ void mount_late_ro(struct ns_rootfs_state *st, int mount_fd);
 int mount_tree_prepare(const struct ns_rootfs_state *st, const char *path,
 		       bool recursive) MUST_CHECK;
 
-int mount_bind_prepare(struct ns_rootfs_state *st, size_t i, struct err *err) MUST_CHECK;
-int mount_bind(struct ns_rootfs_state *st, size_t i, struct err *err) MUST_CHECK;
-int mount_cgroup(struct ns_rootfs_state *st, const struct ns_mount *m, struct err *err) MUST_CHECK;
+int mount_bind_prepare(struct ns_rootfs_state *st, struct mount_plan *plan,
+		       struct err *err) MUST_CHECK;
+int mount_bind(struct ns_rootfs_state *st, struct mount_plan *plan, struct err *err) MUST_CHECK;
+int mount_cgroup(struct ns_rootfs_state *st, const struct mount_plan *plan,
+		 struct err *err) MUST_CHECK;
 
 /* A user namespace that has maps, as a descriptor: what MOUNT_ATTR_IDMAP wants. */
 int idmap_userns(int proc_fd, const struct idmaps *maps, struct err *err) MUST_CHECK;

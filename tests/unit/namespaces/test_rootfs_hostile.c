@@ -28,7 +28,7 @@ static int make_victim(void)
 
 static int check_victim(const char *dir)
 {
-	static const char *const made[] = { "fd", "stdin", "zero", "pts", "core", "tty", "proc" };
+	static const char *const made[] = {"fd", "stdin", "zero", "pts", "core", "tty", "proc"};
 	char path[128];
 
 	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
@@ -126,7 +126,7 @@ static void cve_2026_88264_console_is_a_symlink(void **state)
 /* CVE-2026-88265: what stands for /dev/null is something else when it is made, or later. */
 static int null_replaced(struct env *env)
 {
-	static const char *const names[] = { "link to a file", "link to the node", "file", "node" };
+	static const char *const names[] = {"link to a file", "link to the node", "file", "node"};
 	struct stat before, after;
 	int fd = open("/dev/null", O_RDWR);
 
@@ -187,7 +187,7 @@ static void an_image_brings_a_false_null(void **state)
 /* CVE-2025-31133: a mask must be the true /dev/null whatever lies in the container's /dev. */
 static int mask_source(struct env *env)
 {
-	static const char *const paths[] = { "/secret" };
+	static const char *const paths[] = {"/secret"};
 
 	write_text("/mnt/root/secret", "secret");
 	write_text("/mnt/root/open", "writable");
@@ -258,7 +258,7 @@ static void proc_is_a_file(void **state)
 /* CVE-2019-16884: an image with a link into /proc, so that a volume covers a file of procfs. */
 static int into_proc(struct env *env)
 {
-	static const char *const links[] = { "/proc/sys", "/proc/self/attr", "/proc/1/../sys" };
+	static const char *const links[] = {"/proc/sys", "/proc/self/attr", "/proc/1/../sys"};
 
 	CHECK(mkdir("/mnt/src/d", 0755) == 0);
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
@@ -394,8 +394,8 @@ static void cve_2021_30465_exchanged_links(void **state)
 /* Masks and read-only paths follow links of the image inside of the root only. */
 static int mask_links(struct env *env)
 {
-	static const char *const masked[] = { "/m", "/loop" };
-	static const char *const readonly[] = { "/r" };
+	static const char *const masked[] = {"/m", "/loop"};
+	static const char *const readonly[] = {"/r"};
 	struct mount_line line;
 
 	CHECK(make_victim() == 0);
