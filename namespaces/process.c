@@ -37,6 +37,7 @@ int ns_process_make_cwd(const struct ns_process *p, struct err *err)
 {
 	CLOSE_FD int root_fd = -1, fd = -1;
 	struct stat st;
+	mode_t mask;
 
 	if (stat(p->cwd, &st) == 0)
 		return 0;
@@ -45,8 +46,9 @@ int ns_process_make_cwd(const struct ns_process *p, struct err *err)
 	root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0)
 		return err_sys(err, "open '/'");
-	umask(022);
+	mask = umask(0);
 	fd = path_mkdir_in(root_fd, p->cwd, 0755, err);
+	umask(mask);
 	return fd < 0 ? err_wrap(err, fd, "process.cwd '%s'", p->cwd) : 0;
 }
 

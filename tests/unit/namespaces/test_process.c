@@ -494,6 +494,27 @@ static int find_as_user(void *arg)
 	return 0;
 }
 
+/* A filter that came before, with a profile older than faccessat2(2): the mode bits decide. */
+static int find_below_an_old_filter(void *arg)
+{
+	struct ns_seccomp_filter f = {0};
+	struct err e = ERR_INIT;
+	char *found = NULL;
+	int listener;
+
+	CHECK(chdir(arg) == 0);
+	write_text("tool", "");
+	write_text("data", "");
+	CHECK(chmod("tool", 0755) == 0);
+	CHECK(build_filter("faccessat2", SCMP_ACT_ERRNO(EPERM), &f) == 0);
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK_RC(ns_seccomp_install(&f, &listener, &e), 0, e);
+	CHECK_RC(find_in("./tool", NULL, &found, &e), 0, e);
+	CHECK_RC(find_in("./data", NULL, &found, &e), -EACCES, e);
+	CHECK(strcmp(found, "./tool") == 0);
+	return 0;
+}
+
 /* The last of several values counts. */
 static int env_get(void *arg)
 {
@@ -522,6 +543,11 @@ static void test_find_as_user(void **state)
 {
 	need_root();
 	child_run(find_as_user, *state);
+}
+
+static void test_find_below_an_old_filter(void **state)
+{
+	child_run(find_below_an_old_filter, *state);
 }
 
 /* ---- home ---- */
@@ -612,6 +638,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_find, root_setup, root_teardown),
 		cmocka_unit_test_setup_teardown(test_find_messages, root_setup, root_teardown),
 		cmocka_unit_test_setup_teardown(test_find_as_user, root_setup, root_teardown),
+		cmocka_unit_test_setup_teardown(test_find_below_an_old_filter, root_setup,
+						root_teardown),
 		cmocka_unit_test_setup_teardown(test_home, root_setup, root_teardown),
 		cmocka_unit_test_setup_teardown(test_home_without_passwd, root_setup,
 						root_teardown),
