@@ -403,9 +403,6 @@ struct ns_netdev {
 	const char *name; /* in the container, may hold one %d; NULL: as on the host */
 };
 
-/* Checks the names and that there is a network namespace to move to. No system call. */
-int ns_netdev_check(const struct ns_netdev *dev, const struct ns_spaces *spaces, struct err *err) MUST_CHECK;
-
 /*
  * P: moves devices from the network namespace from_fd to to_fd (both open /proc/PID/ns/net files),
  * all of them or none, keeping permanent global addresses, renaming, and setting each up. ret_names,

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <net/if.h>
 #include <signal.h>
 #include <spawn.h>
@@ -28,34 +27,6 @@
 #define ANSWER_MAX_BYTES (1u << 20)
 
 _Static_assert(NS_NETDEV_NAME_LEN == IFNAMSIZ, "device names have IFNAMSIZ bytes");
-
-/* What the kernel takes (net/core/dev.c, dev_valid_name), and a single %d when a template may be.
- */
-static bool valid_name(const char *name, bool template)
-{
-	const char *percent = strchr(name, '%');
-
-	if (!*name || strlen(name) >= IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return false;
-	if (strpbrk(name, "/: \t\n\v\f\r"))
-		return false;
-	return !percent || (template && percent[1] == 'd' && !strchr(percent + 1, '%'));
-}
-
-int ns_netdev_check(const struct ns_netdev *dev, const struct ns_spaces *spaces, struct err *err)
-{
-	if (!spaces->kind[NS_NETWORK].listed)
-		return err_set(err, EINVAL,
-			       "linux.netDevices needs a network namespace in linux.namespaces");
-	if (!valid_name(dev->host_name, false))
-		return err_set(err, EINVAL, "linux.netDevices: '%s' is not a network device's name",
-			       dev->host_name);
-	if (dev->name && !valid_name(dev->name, true))
-		return err_set(err, EINVAL,
-			       "linux.netDevices '%s': '%s' is not a network device's name",
-			       dev->host_name, dev->name);
-	return 0;
-}
 
 /* Starts the helper with the two namespaces and its output in out_fd. Returns its pid or -errno. */
 static pid_t spawn_helper(const char *path, char *const argv[], const int fds[2], int out_fd)

@@ -226,35 +226,6 @@ static int move(const char *name, const char *new_name, char got[static NS_NETDE
 
 /* ---- tests ---- */
 
-static void test_check(void **state)
-{
-	struct ns_spaces spaces = {0};
-	struct ns_netdev dev = {"eth0", NULL};
-	static const char *const bad[] = {"",     ".",   "..",    "a/b",     "a b",
-					  "a:1",  "a\n", "eth%s", "eth%d%d", "1234567890123456",
-					  "eth%", "%%d"};
-	static const char *const good[] = {"eth0", "eth%d", "%d", "a.b-c_d", "123456789012345"};
-	struct err e = ERR_INIT;
-
-	(void)state;
-	assert_int_equal(ns_netdev_check(&dev, &spaces, &e), -EINVAL);
-	assert_non_null(strstr(e.msg, "linux.netDevices needs a network namespace"));
-	spaces.kind[NS_NETWORK].listed = true;
-	assert_int_equal(ns_netdev_check(&dev, &spaces, &e), 0);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		dev = (struct ns_netdev){"eth0", bad[i]};
-		assert_int_equal(ns_netdev_check(&dev, &spaces, &e), -EINVAL);
-		dev = (struct ns_netdev){bad[i], NULL};
-		assert_int_equal(ns_netdev_check(&dev, &spaces, &e), -EINVAL);
-	}
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		dev = (struct ns_netdev){"eth0", good[i]};
-		assert_int_equal(ns_netdev_check(&dev, &spaces, &e), 0);
-	}
-	dev = (struct ns_netdev){"eth%d", NULL}; /* a template says nothing on the host */
-	assert_int_equal(ns_netdev_check(&dev, &spaces, &e), -EINVAL);
-}
-
 static int keeps_everything(void *arg)
 {
 	char got[NS_NETDEV_NAME_LEN];
@@ -431,9 +402,9 @@ static void test_loopback(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_check),      cmocka_unit_test(test_move),
-		cmocka_unit_test(test_move_names), cmocka_unit_test(test_conflict),
-		cmocka_unit_test(test_errors),     cmocka_unit_test(test_loopback),
+		cmocka_unit_test(test_move),     cmocka_unit_test(test_move_names),
+		cmocka_unit_test(test_conflict), cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_loopback),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
