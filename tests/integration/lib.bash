@@ -53,6 +53,7 @@ begin() {
 	mkdir "$BUNDLE"
 	cp -a "$ROOTFS" "$BUNDLE/rootfs"
 	default_config >"$BUNDLE/config.json"
+	start_watchdog
 }
 
 end() {
@@ -63,6 +64,8 @@ end() {
 		hull delete --force "$id" >/dev/null 2>&1 || true
 	done
 	[[ ${#JOBS[@]} == 0 ]] || kill -KILL "${JOBS[@]}" 2>/dev/null || true
+	kill "$WATCHDOG" 2>/dev/null || true
+	[[ ! -e $T/late ]] || { echo 'timed out'; return 1; }
 	wait_for nothing_left || {
 		echo 'left over:'
 		leftovers
@@ -77,9 +80,29 @@ leftovers() {
 	[[ ! -d $STATE ]] || ls "$STATE"
 	grep -F "$T/" /proc/self/mountinfo || true
 	find /sys/fs/cgroup -name "*$ID*" 2>/dev/null || true
-	for pid in $(grep -lse "$T/" -e "TEST_ID=$ID" /proc/[0-9]*/{environ,cmdline} | cut -d/ -f3 | sort -u); do
-		[[ $pid == "$$" || ! -r /proc/$pid/stat ]] || echo "process $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+	for pid in $(test_processes); do
+		[[ ! -r /proc/$pid/stat ]] || echo "process $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
 	done 2>/dev/null
+}
+
+# By what they were started with: the test's directory or its container's environment.
+test_processes() {
+	grep -lse "$T/" -e "TEST_ID=$ID" /proc/[0-9]*/{environ,cmdline} | cut -d/ -f3 | sort -u | grep -vx "$$"
+}
+
+# Ends a test that hangs.  bats' own limit ends its children, but then waits for whoever else has
+# their output open: a container.
+start_watchdog() {
+	(
+		trap 'kill $sleep; exit' TERM
+		sleep "${TEST_LIMIT:-60}" &
+		sleep=$!
+		wait $sleep
+		touch "$T/late"
+		# shellcheck disable=SC2046 # a list
+		kill -KILL $(test_processes)
+	) >/dev/null 2>&1 </dev/null 3>&- &
+	WATCHDOG=$!
 }
 
 nothing_left() {
