@@ -20,6 +20,7 @@
 #define JSON_MAX_NODES  (1u << 20) /* bounds the tree's memory to that of the largest text */
 #define SMALL_OBJECT    16
 #define JSON_WHITESPACE " \t\r\n"
+#define TOKEN_STARTS    "\"-0123456789tfn" /* of tokens longer than one byte */
 
 struct parser {
 	struct json *doc;
@@ -279,6 +280,8 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end_array,
 };
 
+#define TRAILING "expected nothing behind the end of the document"
+
 /* What yajl says, in part, and what hull says. */
 static const struct {
 	const char *yajl;
@@ -289,7 +292,7 @@ static const struct {
 	{"object key and value must", "expected ':' behind the property name"},
 	{"after key and value", "expected ',' or '}'"},
 	{"after array element", "expected ',' or ']'"},
-	{"trailing garbage", "expected nothing behind the end of the document"},
+	{"trailing garbage", TRAILING},
 	{"malformed number", "malformed number"},
 	{"invalid char in json text", "unexpected character"},
 	{"invalid string in json text", "expected true, false or null"},
@@ -315,19 +318,29 @@ static size_t syntax_error_offset(const struct parser *p, bool lexical)
 		if (!is_space(c) && !((c == ',' || c == ':') && pos + 1 < consumed))
 			break;
 	}
-	if (lexical && consumed > pos && memchr("\"-0123456789tfn", doc->text[pos], 14))
+	if (lexical && consumed > pos &&
+	    memchr(TOKEN_STARTS, doc->text[pos], sizeof(TOKEN_STARTS) - 1))
 		return consumed;
 	return pos;
 }
 
-static int syntax_error(struct parser *p)
+static int unexpected(const struct parser *p, size_t pos, const char *what)
+{
+	const struct json *doc = p->doc;
+	unsigned char found = (unsigned char)doc->text[pos];
+
+	if (pos >= doc->len)
+		return json_fail_at(doc, doc->len, p->err, "unexpected end of the document");
+	if (found > 0x20 && found < 0x7f)
+		return json_fail_at(doc, pos, p->err, "%s, found '%c'", what, found);
+	return json_fail_at(doc, pos, p->err, "%s, found the byte 0x%02x", what, found);
+}
+
+static int syntax_error(const struct parser *p)
 {
 	unsigned char *text = yajl_get_error(p->yajl, 0, NULL, 0);
-	const char *what = "syntax error";
-	const struct json *doc = p->doc;
 	bool lexical = strncmp((const char *)text, "lexical", 7) == 0;
-	size_t pos = syntax_error_offset(p, lexical);
-	unsigned char found;
+	const char *what = "syntax error";
 
 	for (size_t i = 0; i < ARRAY_SIZE(syntax_errors); i++)
 		if (strstr((const char *)text, syntax_errors[i].yajl)) {
@@ -335,12 +348,18 @@ static int syntax_error(struct parser *p)
 			break;
 		}
 	yajl_free_error(p->yajl, text);
-	if (pos >= doc->len)
-		return json_fail_at(doc, doc->len, p->err, "unexpected end of the document");
-	found = (unsigned char)doc->text[pos];
-	if (found > 0x20 && found < 0x7f)
-		return json_fail_at(doc, pos, p->err, "%s, found '%c'", what, found);
-	return json_fail_at(doc, pos, p->err, "%s, found the byte 0x%02x", what, found);
+	return unexpected(p, syntax_error_offset(p, lexical), what);
+}
+
+/* The text ends within a value or, when there is a whole one already, within something behind it.
+ */
+static int end_error(const struct parser *p)
+{
+	const struct json *doc = p->doc;
+
+	if (p->n_nodes == 0 || p->open)
+		return unexpected(p, doc->len, "");
+	return unexpected(p, p->end + strspn(doc->text + p->end, JSON_WHITESPACE), TRAILING);
 }
 
 static int run(struct parser *p)
@@ -351,8 +370,7 @@ static int run(struct parser *p)
 
 	if (strspn(doc->text, JSON_WHITESPACE) == doc->len)
 		return json_fail_at(doc, 0, p->err, "the document is empty");
-	/* yajl takes these two for blanks, RFC 8259 does not; raw in a string they are wrong
-	 * anyway. */
+	/* yajl takes these for blanks between tokens, RFC 8259 nowhere. */
 	c = memchr(doc->text, '\v', doc->len);
 	if (!c)
 		c = memchr(doc->text, '\f', doc->len);
@@ -364,8 +382,7 @@ static int run(struct parser *p)
 		p->at_end = true;
 		status = yajl_complete_parse(p->yajl);
 		if (status == yajl_status_error)
-			return json_fail_at(doc, doc->len, p->err,
-					    "unexpected end of the document");
+			return end_error(p);
 	}
 	if (p->failed)
 		return -EINVAL;

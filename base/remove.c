@@ -101,7 +101,7 @@ static int remove_in(struct removal *r, int dirfd, const char *name, unsigned in
 		return rc < 0 ? rc : 0;
 	fd = open_dir(r, dirfd, name);
 	if (fd < 0)
-		return fd;
+		return fd == -ENOENT ? 0 : fd;
 	if (depth >= REMOVE_MAX_DEPTH) {
 		fd_close(fd);
 		return move_up(r, dirfd, name);
