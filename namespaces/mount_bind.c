@@ -53,30 +53,20 @@ static bool same_maps(const struct idmaps *a, const struct idmaps *b)
 	       memcmp(a->gids, b->gids, a->n_gids * sizeof(*a->gids)) == 0;
 }
 
-/* The maps are the mount's own ones, else the container's. Borrowed from st. */
+/* The user namespace with the maps of m; borrowed from st. */
 static int bind_userns(struct ns_rootfs_state *st, const struct ns_mount *m, struct err *err)
 {
-	const struct idmaps *maps = m->idmaps ? m->idmaps : st->cfg.idmaps;
+	const struct idmaps *maps = m->idmaps;
 	int fd;
 
-	if (!maps && !st->cfg.userns_path)
+	if (!maps || maps->n_uids == 0 || maps->n_gids == 0)
 		return err_set(err, EINVAL,
-			       "an idmapped mount needs uidMappings and gidMappings, or a user "
-			       "namespace of the container's own");
-	if (maps && (maps->n_uids == 0 || maps->n_gids == 0))
-		return err_set(err, EINVAL, "uidMappings and gidMappings must be given together");
-	if (st->userns_fd >= 0 && (maps == st->userns_maps ||
-				   (maps && st->userns_maps && same_maps(maps, st->userns_maps))))
+			       "an idmapped mount needs both uidMappings and gidMappings");
+	if (st->userns_maps && same_maps(maps, st->userns_maps))
 		return st->userns_fd;
-	if (maps) {
-		fd = idmap_userns(st->proc_fd, maps, err);
-		if (fd < 0)
-			return fd;
-	} else {
-		fd = open(st->cfg.userns_path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			return err_sys(err, "open user namespace '%s'", st->cfg.userns_path);
-	}
+	fd = idmap_userns(st->proc_fd, maps, err);
+	if (fd < 0)
+		return fd;
 	fd_replace(&st->userns_fd, fd);
 	st->userns_maps = maps;
 	return fd;

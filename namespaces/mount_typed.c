@@ -150,8 +150,11 @@ static int mount_sysfs(const struct ns_rootfs_state *st, const struct mount_plan
 
 	if (target < 0)
 		return target;
+	if (st->cfg.in_userns && !st->cfg.new_netns)
+		return sysfs_from_host(st, plan, target, err);
 	fd = mount_fs_at(st, fs, target, plan->path, err);
-	if ((fd == -EPERM || fd == -EBUSY) && st->cfg.in_userns && !st->cfg.new_netns)
+	/* A network namespace that was joined may belong to another user namespace. */
+	if ((fd == -EPERM || fd == -EBUSY) && st->cfg.in_userns)
 		return sysfs_from_host(st, plan, target, err);
 	return fd;
 }

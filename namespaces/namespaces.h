@@ -105,7 +105,7 @@ struct ns_mount {
 	const char *destination; /* absolute inside the root; a relative one counts from / */
 	const char *source;	 /* bind sources: absolute on the host */
 	const char *type;	 /* NULL on a bind */
-	const struct idmaps *idmaps; /* uidMappings/gidMappings or NULL: none */
+	const struct idmaps *idmaps; /* uidMappings/gidMappings, or the container's; NULL: none */
 
 	unsigned long flags;	   /* MS_… to set (atime choice included) */
 	unsigned long clear_flags; /* MS_… named by a negative option ("dev", "rw", …) */
@@ -169,8 +169,6 @@ struct ns_rootfs {
 	const struct ns_cgroup_view *cgroups; /* NULL: a "cgroup" mount is refused */
 	bool new_mount_ns; /* false: plain chroot, nothing is mounted (config lists no mount namespace) */
 	bool in_userns;	   /* the child runs in a user namespace other than the caller's */
-	const struct idmaps *idmaps; /* its maps, for "idmap" mounts without their own; NULL: none */
-	const char *userns_path;     /* the joined user namespace, for the same; NULL: none */
 	bool new_netns, new_cgroupns; /* decide how sysfs and cgroup mounts are made */
 	bool terminal;	   /* a console device node is expected at /dev/console */
 	uint32_t root_uid, root_gid; /* host ids of the container's root: owner of what is created */

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <seccomp.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 
@@ -555,6 +556,62 @@ static void binds_are_slaves_by_default(void **state)
 	RUN_ENV(default_slave, state);
 }
 
+/* ---- a container engine around hull ---- */
+
+/* As old seccomp profiles treat calls that they do not know. */
+static int deny_mount_api(uint32_t action)
+{
+	static const char *const calls[] = {"fsopen",    "fsconfig",   "fsmount",      "fspick",
+					    "open_tree", "move_mount", "mount_setattr"};
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+
+	CHECK(ctx);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		int nr = seccomp_syscall_resolve_name(calls[i]);
+
+		CHECK(nr >= 0 && seccomp_rule_add(ctx, action, nr, 0) == 0);
+	}
+	CHECK(seccomp_load(ctx) == 0);
+	seccomp_release(ctx);
+	return 0;
+}
+
+static int denied(struct env *env, uint32_t action)
+{
+	struct mount_line line;
+
+	env_defaults(env);
+	add_paths(env);
+	env->cfg.readonly = true;
+	BIND(env, "/vol", "/mnt/src", "rbind", "ro", "rprivate");
+	CHECK(deny_mount_api(action) == 0);
+	CHECK_RC(env_go(env), 0, env->e);
+	CHECK(mount_find(env, "/proc", &line) && has_word(line.options, "nosuid"));
+	CHECK(mount_find(env, "/proc/sys", &line) && has_word(line.options, "ro"));
+	CHECK(write_error("/vol/x") == EROFS && write_error("/x") == EROFS);
+	return 0;
+}
+
+static int denied_eperm(struct env *env)
+{
+	return denied(env, SCMP_ACT_ERRNO(EPERM));
+}
+
+static int denied_enosys(struct env *env)
+{
+	return denied(env, SCMP_ACT_ERRNO(ENOSYS));
+}
+
+static void a_filter_answers_eperm(void **state)
+{
+	RUN_ENV(denied_eperm, state);
+}
+
+static void a_filter_answers_enosys(void **state)
+{
+	RUN_ENV(denied_enosys, state);
+}
+
 static int leaves_no_fds(struct env *env)
 {
 	bool before[LEAKS_MAX_FD], after[LEAKS_MAX_FD];
@@ -598,6 +655,8 @@ int main(void)
 		BOTH_WAYS(a_shared_root),
 		BOTH_WAYS(an_unbindable_root),
 		BOTH_WAYS(binds_are_slaves_by_default),
+		cmocka_unit_test(a_filter_answers_eperm),
+		cmocka_unit_test(a_filter_answers_enosys),
 		BOTH_WAYS(no_descriptor_is_left),
 	};
 

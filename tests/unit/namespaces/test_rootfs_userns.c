@@ -57,7 +57,6 @@ static int run_guest(struct guest *g)
 	char c;
 
 	g->env->cfg.in_userns = true;
-	g->env->cfg.idmaps = &maps;
 	CHECK_RC(env_prepare(g->env), 0, g->env->e);
 	CHECK(pipe(g->ready) == 0 && pipe(g->go) == 0);
 	pid = fork();
@@ -148,10 +147,9 @@ static int unreachable(struct env *env)
 	env->cfg.path = "/mnt/closed/root";
 	MOUNT(env, "/dev", "tmpfs", "tmpfs", "mode=755");
 	BIND(env, "/volume", "/mnt/closed/src", "rbind", "ro");
-	BIND(env, "/mapped", "/mnt/closed/src", "rbind", "idmap");
+	BIND(env, "/mapped", "/mnt/closed/src", "rbind", "idmap")->idmaps = &maps;
 	if (env->classic) {
 		env->cfg.in_userns = true;
-		env->cfg.idmaps = &maps;
 		CHECK(env_prepare(env) == -ENOSYS);
 		return 0;
 	}
