@@ -10,10 +10,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -79,6 +81,17 @@ static int check_no_mounts(const struct ns_rootfs *cfg, struct err *err)
 	return 0;
 }
 
+static int check_label(const struct ns_rootfs *cfg, struct err *err)
+{
+	struct statfs fs;
+
+	if (cfg->mount_label && (statfs("/sys/fs/selinux", &fs) < 0 || fs.f_type != SELINUX_MAGIC))
+		return err_set(err, EOPNOTSUPP,
+			       "linux.mountLabel '%s': SELinux is not enabled on this host",
+			       cfg->mount_label);
+	return 0;
+}
+
 static int prepare_mounts(struct ns_rootfs_state *st, struct err *err)
 {
 	for (size_t i = 0; i < st->cfg.n_mounts; i++) {
@@ -117,7 +130,9 @@ static int prepare(struct ns_rootfs_state *st, struct err *err)
 	if (cfg->no_pivot && (cfg->propagation & MS_PRIVATE))
 		return err_set(err, EINVAL,
 			       "linux.rootfsPropagation: private is not safe without pivot_root");
-	rc = prepare_mounts(st, err);
+	rc = check_label(cfg, err);
+	if (rc == 0)
+		rc = prepare_mounts(st, err);
 	if (rc == 0 && cfg->in_userns)
 		rc = prepare_root_tree(st, err);
 	return rc;

@@ -56,7 +56,7 @@ static char *full_pseudo_mount(char *line)
 		if (i == 4)
 			point = field;
 	}
-	if (!point || strcmp(root, "/") != 0)
+	if (!root || !point || strcmp(root, "/") != 0)
 		return NULL;
 	unescape(point);
 	return point;

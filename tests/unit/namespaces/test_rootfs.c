@@ -329,6 +329,20 @@ static void a_root_must_be_a_directory(void **state)
 	RUN_ENV(bad_roots, state);
 }
 
+static int label(struct env *env)
+{
+	if (access("/sys/fs/selinux/enforce", F_OK) == 0)
+		SKIP_CHILD("the host has SELinux");
+	env->cfg.mount_label = "system_u:object_r:container_file_t:s0:c1,c2";
+	CHECK(env_prepare(env) == -EOPNOTSUPP && strstr(env->e.msg, "linux.mountLabel"));
+	return 0;
+}
+
+static void a_label_without_selinux(void **state)
+{
+	RUN_ENV(label, state);
+}
+
 static int replaced_root(struct env *env)
 {
 	CHECK_RC(env_prepare(env), 0, env->e);
@@ -646,6 +660,7 @@ int main(void)
 		BOTH_WAYS(a_bound_dev_is_left_alone),
 		BOTH_WAYS(a_root_must_be_a_directory),
 		BOTH_WAYS(a_root_replaced_meanwhile),
+		cmocka_unit_test(a_label_without_selinux),
 		BOTH_WAYS(the_root_keeps_its_submounts),
 		BOTH_WAYS(a_readonly_root_keeps_its_flags),
 		BOTH_WAYS(no_mount_namespace_is_a_chroot),
