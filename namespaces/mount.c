@@ -100,7 +100,7 @@ int mount_prepare(struct ns_rootfs_state *st, struct mount_plan *plan, struct er
 	rc = classify(plan, err);
 	if (rc < 0)
 		return rc;
-	if (!m->bind)
+	if (!m->bind || (m->flags & MS_REMOUNT))
 		return check_type(st, plan, err);
 	if (m->tmpcopyup)
 		return err_set(err, EINVAL, "option 'tmpcopyup' is for tmpfs only");
@@ -204,11 +204,12 @@ int mount_note_proc(struct ns_rootfs_state *st, int mount_fd, struct err *err)
 	return 0;
 }
 
-/* The option "remount": new flags and data for what already lies on the destination. */
+/* The option "remount": new flags, and data but for binds, for what lies on the destination. */
 static int remount(const struct ns_rootfs_state *st, const struct mount_plan *plan, struct err *err)
 {
 	const struct ns_mount *m = plan->m;
 	CLOSE_FD int fd = path_open_in(st->root_fd, plan->path, O_PATH, 0, err);
+	uint64_t set, clear;
 	int rc;
 
 	if (fd < 0)
@@ -216,9 +217,16 @@ static int remount(const struct ns_rootfs_state *st, const struct mount_plan *pl
 	rc = mount_check_target(st, fd, plan, err);
 	if (rc < 0)
 		return rc;
-	rc = mount_classic(st, -1, m->source, fd, m->type, m->flags, m->data);
+	if (m->bind) {
+		mount_attr_from_flags(m->flags, m->clear_flags, &set, &clear);
+		rc = mount_attr_set(st, fd, set, clear, false, err);
+	} else {
+		rc = mount_classic(st, -1, m->source, fd, m->type, m->flags, m->data);
+		if (rc < 0)
+			return err_code(err, -rc, "remount '%s'", plan->path);
+	}
 	if (rc < 0)
-		return err_code(err, -rc, "remount '%s'", plan->path);
+		return err_wrap(err, rc, "remount '%s'", plan->path);
 	return mount_finish(st, m, fd, err);
 }
 
@@ -226,10 +234,10 @@ int mount_one(struct ns_rootfs_state *st, struct mount_plan *plan, struct err *e
 {
 	const struct ns_mount *m = plan->m;
 
-	if (m->bind)
-		return mount_bind(st, plan, err);
 	if (m->flags & MS_REMOUNT)
 		return remount(st, plan, err);
+	if (m->bind)
+		return mount_bind(st, plan, err);
 	if (strcmp(m->type, "cgroup") == 0)
 		return mount_cgroup(st, plan, err);
 	return mount_typed(st, plan, err);

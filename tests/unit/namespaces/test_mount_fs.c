@@ -240,7 +240,11 @@ static int remount(struct env *env)
 
 	MOUNT(env, "/t", "tmpfs", "tmpfs", "size=1m", "mode=755");
 	MOUNT(env, "/t", "tmpfs", "tmpfs", "remount", "size=2m", "nosuid", "ro");
+	MOUNT(env, "/b", "tmpfs", "tmpfs", "nodev", "mode=755");
+	MOUNT(env, "/b", NULL, NULL, "bind", "remount", "ro");
 	CHECK_RC(env_go(env), 0, env->e);
+	CHECK(mount_find(env, "/b", &line) && has_word(line.options, "nodev"));
+	CHECK(write_error("/b/x") == EROFS && !has_word(line.super, "ro"));
 	CHECK(mount_find(env, "/t", &line) && has_word(line.options, "nosuid"));
 	CHECK(has_word(line.super, "size=2048k") && write_error("/t/x") == EROFS);
 	return 0;
