@@ -28,9 +28,9 @@ struct json_node {
 
 struct json {
 	char *name;
-	char *text; /* the document, kept to find lines and columns */
+	char *text; /* the document, kept to find lines and columns, and for its strings */
 	size_t len;
-	struct arena arena; /* nodes, keys, strings */
+	struct arena arena; /* nodes, numbers, strings with escapes */
 	struct json_node root;
 };
 

@@ -121,13 +121,20 @@ static bool surrogates_pair(const char *raw, size_t len)
 	return true;
 }
 
-/* Copies the string at hand (start: its opening quote); NULL after a failure. */
+/*
+ * The string at hand (start: its opening quote); NULL after a failure. One without escapes stays
+ * where it is in the text, with a NUL in place of its closing quote, which yajl has passed.
+ */
 static const char *take_string(struct parser *p, size_t start, const unsigned char *s, size_t len)
 {
-	const char *raw = p->doc->text + start + 1;
+	char *raw = p->doc->text + start + 1;
 	size_t raw_len = p->end - start - 2;
 
-	if ((const char *)s != raw && !surrogates_pair(raw, raw_len)) {
+	if ((const char *)s == raw) {
+		raw[len] = '\0';
+		return raw;
+	}
+	if (!surrogates_pair(raw, raw_len)) {
 		FAIL(p, start, "string with half of a surrogate pair");
 		return NULL;
 	}

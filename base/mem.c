@@ -12,7 +12,6 @@
 
 #define ARENA_FIRST_BLOCK (4u << 10)
 #define ARENA_MAX_BLOCK   (256u << 10)
-#define ARENA_ALIGN       _Alignof(max_align_t)
 
 struct arena_block {
 	struct arena_block *next;
@@ -104,26 +103,32 @@ static struct arena_block *arena_grow(struct arena *a, size_t need)
 	return b;
 }
 
-void *arena_alloc(struct arena *a, size_t n, size_t size)
+static void *arena_take(struct arena *a, size_t len, size_t align)
 {
 	struct arena_block *b = a->head;
-	size_t len;
-	char *p;
+	size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
 
-	if (__builtin_mul_overflow(n, size, &len) || len > SIZE_MAX - ARENA_ALIGN)
-		abort();
-	len = (len + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
-	if (!b || b->size - b->used < len)
+	if (!b || at > b->size || b->size - at < len) {
 		b = arena_grow(a, len);
-	p = (char *)b->data + b->used;
-	b->used += len;
-	return p;
+		at = 0;
+	}
+	b->used = at + len;
+	return (char *)b->data + at;
+}
+
+void *arena_alloc(struct arena *a, size_t n, size_t size)
+{
+	size_t len;
+
+	if (__builtin_mul_overflow(n, size, &len))
+		abort();
+	return arena_take(a, len, _Alignof(max_align_t));
 }
 
 char *arena_strndup(struct arena *a, const char *s, size_t n)
 {
 	size_t len = strnlen(s, n);
-	char *p = arena_alloc(a, len + 1, 1);
+	char *p = arena_take(a, len + 1, 1);
 
 	memcpy(p, s, len);
 	return p;
@@ -146,7 +151,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	if (n < 0)
 		abort();
 
-	p = arena_alloc(a, (size_t)n + 1, 1);
+	p = arena_take(a, (size_t)n + 1, 1);
 	va_start(ap, fmt);
 	(void)vsnprintf(p, (size_t)n + 1, fmt, ap);
 	va_end(ap);

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -147,6 +148,23 @@ static void cloexec_from_without_close_range(void **state)
 	assert_int_equal(unsetenv("HULL_NO_CLOSE_RANGE"), 0);
 }
 
+static int cloexec_child(void)
+{
+	CLOSE_FD int proc = proc_open_root(NULL);
+	CLOSE_FD int fd = fcntl(1, F_DUPFD, 100);
+
+	CHILD_CHECK(deny_syscall(SYS_close_range, ENOSYS));
+	CHILD_CHECK(fd_cloexec_from(3, proc, NULL) == 0);
+	CHILD_CHECK(is_cloexec(fd) && !is_cloexec(1));
+	return 0;
+}
+
+static void cloexec_from_on_an_old_kernel(void **state)
+{
+	(void)state;
+	run_in_child(cloexec_child);
+}
+
 static void socket_pair(int type, int sv[2])
 {
 	assert_int_equal(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, sv), 0);
@@ -268,6 +286,7 @@ int main(void)
 		leak_test(closed_stdio_is_filled),
 		leak_test(cloexec_from),
 		leak_test(cloexec_from_without_close_range),
+		leak_test(cloexec_from_on_an_old_kernel),
 		leak_test(send_and_receive),
 		leak_test(data_alone),
 		leak_test(too_many_are_closed),

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -344,6 +345,41 @@ static void creates_the_same_files(void **state)
 	outside_is_untouched();
 }
 
+static int find_without_openat2(unsigned int errnum)
+{
+	CHILD_CHECK(deny_syscall(SYS_openat2, errnum));
+	for (size_t i = 0; i < ARRAY_SIZE(lookups); i++) {
+		struct stat found, expected;
+		CLOSE_FD int fd = path_open_in(root_fd, lookups[i].path, lookups[i].flags, 0, NULL);
+
+		CHILD_CHECK((fd < 0 ? fd : 0) == lookups[i].rc);
+		if (fd < 0)
+			continue;
+		CHILD_CHECK(fstat(fd, &found) == 0);
+		CHILD_CHECK(fstatat(root_fd, lookups[i].place, &expected, AT_SYMLINK_NOFOLLOW) ==
+			    0);
+		CHILD_CHECK(found.st_ino == expected.st_ino);
+	}
+	return 0;
+}
+
+static int old_kernel_child(void)
+{
+	return find_without_openat2(ENOSYS);
+}
+
+static int sandbox_child(void)
+{
+	return find_without_openat2(EPERM);
+}
+
+static void kernels_and_sandboxes_without_openat2(void **state)
+{
+	(void)state;
+	run_in_child(old_kernel_child);
+	run_in_child(sandbox_child);
+}
+
 /* From the host's root, where a procfs is mounted: ordinary links work, magic ones do not. */
 static void magic_links_are_refused(void **state)
 {
@@ -642,6 +678,7 @@ int main(void)
 		tree_test(finds_the_same_places),
 		tree_test(long_names_and_paths),
 		tree_test(random_paths_agree),
+		tree_test(kernels_and_sandboxes_without_openat2),
 		tree_test(creates_the_same_files),
 		tree_test(magic_links_are_refused),
 		tree_test(mkdir_makes_inside),

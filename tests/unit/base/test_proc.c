@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,6 +71,24 @@ static void opens_below(void **state)
 		}
 		force_walk(false);
 	}
+}
+
+static int without_openat2_child(void)
+{
+	CLOSE_FD int proc = proc_open_root(NULL);
+
+	CHILD_CHECK(deny_syscall(SYS_openat2, ENOSYS));
+	CLOSE_FD int fd = proc_open(proc, "self/attr/exec", O_WRONLY, NULL);
+
+	CHILD_CHECK(fd >= 0);
+	CHILD_CHECK(proc_open(proc, "self/exe", O_RDONLY, NULL) == -ELOOP);
+	return 0;
+}
+
+static void opens_below_without_openat2(void **state)
+{
+	(void)state;
+	run_in_child(without_openat2_child);
 }
 
 static void what_self_is(void **state)
@@ -233,6 +252,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		leak_test(opens_below),
+		leak_test(opens_below_without_openat2),
 		leak_test(what_self_is),
 		leak_test(writes),
 		leak_test(mounts_over_files_are_refused),
