@@ -221,8 +221,8 @@ static int isolate(const struct ns_rootfs_state *st, struct err *err)
 		return 0;
 	while (mount(NULL, p, NULL, parent, NULL) < 0) {
 		slash = strrchr(p, '/');
-		/* EINVAL: not the root of a mount, so go up. */
-		if (errno != EINVAL || !slash || p[1] == '\0')
+		/* Not the root of a mount, or out of a user namespace's reach: go up. */
+		if ((errno != EINVAL && errno != EACCES) || !slash || p[1] == '\0')
 			return err_sys(err, "set the propagation of the mount below '%s'",
 				       st->root_path);
 		slash[slash == p ? 1 : 0] = '\0';
@@ -235,10 +235,14 @@ static int attach_tree(struct ns_rootfs_state *st, struct err *err)
 {
 	const char *path = st->root_path;
 
-	if (move_mount(st->root_tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 &&
-	    (errno != EACCES ||
-	     move_mount(st->root_tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0))
+	if (move_mount(st->root_tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) == 0)
+		return fd_take(&st->root_tree);
+	if (errno != EACCES)
 		return err_sys(err, "root.path: mount '%s'", path);
+	if (mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0)
+		return err_sys(err, "set the propagation of '/'");
+	if (move_mount(st->root_tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return err_sys(err, "root.path: mount '%s' on '/'", path);
 	return fd_take(&st->root_tree);
 }
 

@@ -35,7 +35,7 @@ struct mount_plan {
 	char *link;  /* copy-symlink: where the source points to; owned */
 };
 
-/* Makes a namespaces' worth of state; all descriptors are owned unless said otherwise. */
+/* From prepare to seal. All descriptors are owned unless said otherwise. */
 struct ns_rootfs_state {
 	struct ns_rootfs cfg; /* what it points to is the caller's */
 	int proc_fd;          /* borrowed */
@@ -95,8 +95,7 @@ int mount_fs_new(const struct ns_rootfs_state *st, const struct mount_fs *fs,
 int mount_fs_at(const struct ns_rootfs_state *st, const struct mount_fs *fs, int target_fd,
 		const char *dest, struct err *err) MUST_CHECK;
 
-/* Clones the mount that dirfd/path is on as a detached one, showing path (may be ""). fd or -errno.
- */
+/* Clones what dirfd/path (may be "") shows as a detached mount. Its descriptor or -errno. */
 int mount_clone(const struct ns_rootfs_state *st, int dirfd, const char *path,
 		bool recursive) MUST_CHECK;
 

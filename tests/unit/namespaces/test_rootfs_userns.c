@@ -161,6 +161,17 @@ static void a_root_and_sources_out_of_reach(void **state)
 	RUN_ENV(unreachable, state);
 }
 
+static int unreachable_shared(struct env *env)
+{
+	env->cfg.propagation = MS_SHARED | MS_REC;
+	return unreachable(env);
+}
+
+static void a_shared_root_out_of_reach(void **state)
+{
+	RUN_ENV(unreachable_shared, state);
+}
+
 /* ---- flags that the kernel has locked ---- */
 
 static int check_locked(struct env *env)
@@ -334,6 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH_WAYS(the_default_set),
 		BOTH_WAYS(a_root_and_sources_out_of_reach),
+		BOTH_WAYS(a_shared_root_out_of_reach),
 		BOTH_WAYS(locked_flags_stay),
 		CLASSIC_ONLY(locked_flags_are_not_dropped_in_silence),
 		BOTH_WAYS(cve_2023_25809_sysfs_of_the_host),
