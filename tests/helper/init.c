@@ -37,6 +37,14 @@ static unsigned long number(const char *text)
 	return strtoul(text, NULL, 0);
 }
 
+/* Real and effective user. */
+static int show_ids(char **args)
+{
+	(void)args;
+	printf("%u %u\n", getuid(), geteuid());
+	return 0;
+}
+
 /* Each open descriptor and what it is. */
 static int show_fds(char **args)
 {
@@ -223,6 +231,7 @@ static const struct verb {
 	int n_args; /* at least */
 	int (*run)(char **args);
 } verbs[] = {
+	{ "ids", 0, show_ids },
 	{ "fds", 0, show_fds },
 	{ "syscall", 1, try_syscall },
 	{ "eat", 1, eat_memory },
