@@ -322,6 +322,14 @@ equal() { # GOT WANTED
 	}
 }
 
+matches() { # GOT PATTERN
+	# shellcheck disable=SC2053 # a pattern
+	[[ $1 == $2 ]] || {
+		printf "got '%s', which does not match '%s'\n" "$1" "$2"
+		return 1
+	}
+}
+
 # --- what the host can do ---
 
 only_hull() {
