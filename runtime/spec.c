@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "runtime/spec_parse.h"
 
 #define MAX_NODE_NAME 64 /* __NEW_UTS_LEN: sethostname(2) refuses more */
@@ -124,7 +125,7 @@ static int read_annotation(const struct json_node *n, const struct spec_ctx *ctx
 static int read_annotations(const struct json_node *root, const struct spec_ctx *ctx,
 			    struct spec *spec, struct err *err)
 {
-	struct spec_array list = { 0 };
+	struct spec_array list = {0};
 	int rc = spec_get_map(root, "annotations", sizeof(struct spec_annotation), read_annotation,
 			      ctx, &list, err);
 
@@ -133,7 +134,8 @@ static int read_annotations(const struct json_node *root, const struct spec_ctx 
 	return rc < 0 ? rc : 0;
 }
 
-static int read_process(const struct json_node *root, struct spec *spec, struct err *err)
+static int read_process(const struct json_node *root, const struct spec_ctx *ctx, struct spec *spec,
+			struct err *err)
 {
 	const struct json_node *n = NULL;
 	int rc = json_get_object(root, "process", &n, err);
@@ -141,7 +143,7 @@ static int read_process(const struct json_node *root, struct spec *spec, struct 
 	if (rc <= 0)
 		return rc;
 	spec->has_process = true;
-	rc = spec_parse_process(n, &spec->arena, &spec->process, err);
+	rc = spec_read_process(n, ctx, &spec->process, err);
 	spec->rootfs.terminal = spec->process.terminal;
 	return rc;
 }
@@ -169,13 +171,14 @@ static int read_optional(const struct json_node *root, const struct spec_ctx *ct
 	return rc < 0 ? rc : 0;
 }
 
-static int read_all(struct spec *spec, struct err *err)
+static int read_all(struct spec *spec, bool saved, struct err *err)
 {
 	const struct json_node *root = json_root(spec->doc);
 	const struct spec_ctx ctx = {
 		.arena = &spec->arena,
 		.bundle = spec->bundle,
 		.spaces = &spec->spaces,
+		.saved = saved,
 	};
 	int rc = spec_check_object(root, err);
 
@@ -190,7 +193,7 @@ static int read_all(struct spec *spec, struct err *err)
 	if (rc == 0)
 		rc = read_annotations(root, &ctx, spec, err);
 	if (rc == 0)
-		rc = read_process(root, spec, err);
+		rc = read_process(root, &ctx, spec, err);
 	if (rc == 0)
 		rc = read_optional(root, &ctx, spec, err);
 	if (rc == 0)
@@ -198,15 +201,19 @@ static int read_all(struct spec *spec, struct err *err)
 	return rc;
 }
 
-/* Takes over doc, also on failure. */
-static int spec_new(const char *bundle, struct json *doc, struct spec **ret, struct err *err)
+static int spec_new(const char *bundle, const char *name, const char *text, size_t len, bool saved,
+		    struct spec **ret, struct err *err)
 {
-	struct spec *spec = mem_xalloc(sizeof(*spec));
-	int rc;
+	struct json *doc = NULL;
+	struct spec *spec;
+	int rc = json_parse(name, text, len, &doc, err);
 
+	if (rc < 0)
+		return rc;
+	spec = mem_xalloc(sizeof(*spec));
 	spec->doc = doc;
 	spec->bundle = arena_strdup(&spec->arena, bundle);
-	rc = read_all(spec, err);
+	rc = read_all(spec, saved, err);
 	if (rc < 0) {
 		spec_free(spec);
 		return rc;
@@ -215,11 +222,14 @@ static int spec_new(const char *bundle, struct json *doc, struct spec **ret, str
 	return 0;
 }
 
-int spec_load(const char *bundle, const char *file, struct spec **ret, struct err *err)
+int spec_load(const char *bundle, const char *file, struct buf *text, struct spec **ret,
+	      struct err *err)
 {
 	FREE char *path = realpath(bundle, NULL);
 	CLOSE_FD int dir_fd = -1;
-	struct json *doc = NULL;
+	BUF own = BUF_INIT;
+	struct buf *out = text ? text : &own;
+	size_t start = out->len;
 	int rc;
 
 	if (!path)
@@ -227,19 +237,22 @@ int spec_load(const char *bundle, const char *file, struct spec **ret, struct er
 	dir_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
 		return err_sys(err, "open bundle '%s'", path);
-	rc = json_load(dir_fd, file, &doc, err);
+	rc = io_read_file(dir_fd, file, JSON_MAX_BYTES, out, err);
 	if (rc < 0)
 		return err_wrap(err, rc, "bundle '%s'", path);
-	return spec_new(path, doc, ret, err);
+	return spec_new(path, file, buf_str(out) + start, out->len - start, false, ret, err);
 }
 
 int spec_parse(const char *bundle, const char *name, const char *text, size_t len,
 	       struct spec **ret, struct err *err)
 {
-	struct json *doc = NULL;
-	int rc = json_parse(name, text, len, &doc, err);
+	return spec_new(bundle, name, text, len, false, ret, err);
+}
 
-	return rc < 0 ? rc : spec_new(bundle, doc, ret, err);
+int spec_parse_saved(const char *bundle, const char *name, const char *text, size_t len,
+		     struct spec **ret, struct err *err)
+{
+	return spec_new(bundle, name, text, len, true, ret, err);
 }
 
 void spec_free(struct spec *spec)

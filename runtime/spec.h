@@ -82,11 +82,21 @@ struct spec {
 	bool has_vm;		    /* a "vm" object is present */
 };
 
-/* Loads bundle/file (file: "config.json"). Caller frees with spec_free. */
-int spec_load(const char *bundle, const char *file, struct spec **ret, struct err *err) MUST_CHECK;
-/* The same from a text in memory (a saved copy). */
+/*
+ * Loads bundle/file (file: "config.json") and appends its text to text, which may be NULL. Caller
+ * frees with spec_free.
+ */
+int spec_load(const char *bundle, const char *file, struct buf *text, struct spec **ret,
+	      struct err *err) MUST_CHECK;
+/* The same from a text in memory. name is used in messages, bundle must be absolute. */
 int spec_parse(const char *bundle, const char *name, const char *text, size_t len, struct spec **ret,
 	       struct err *err) MUST_CHECK;
+/*
+ * The same from the copy that create saved: it was found right then, so warnings are not given again,
+ * and namespaces named by path, which may be gone by now, are not looked at.
+ */
+int spec_parse_saved(const char *bundle, const char *name, const char *text, size_t len,
+		     struct spec **ret, struct err *err) MUST_CHECK;
 void spec_free(struct spec *spec);
 
 /*

@@ -17,15 +17,15 @@ static int read_weight(const struct json_node *n, const char *key, struct opt_u6
 	if (weight < MIN_WEIGHT)
 		return json_error(json_get(n, key), err, "expected an integer from %d to %d",
 				  MIN_WEIGHT, MAX_WEIGHT);
-	*ret = (struct opt_u64){ true, weight };
+	*ret = (struct opt_u64){true, weight};
 	return 1;
 }
 
 static int read_numbers(const struct json_node *n, uint32_t *major, uint32_t *minor,
 			struct err *err)
 {
-	static const char *const keys[] = { "major", "minor" };
-	uint32_t *const values[] = { major, minor };
+	static const char *const keys[] = {"major", "minor"};
+	uint32_t *const values[] = {major, minor};
 	int rc = spec_check_object(n, err);
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(keys); i++) {
@@ -74,7 +74,7 @@ static int read_rate(const struct json_node *n, const struct spec_ctx *ctx, void
 static int read_rates(const struct json_node *n, const char *key, const struct spec_ctx *ctx,
 		      const struct cgroup_block_rate **ret, size_t *ret_n, struct err *err)
 {
-	struct spec_array list = { 0 };
+	struct spec_array list = {0};
 	int rc = spec_get_array(n, key, sizeof(struct cgroup_block_rate), read_rate, ctx, &list,
 				err);
 
@@ -88,7 +88,7 @@ static int read_rates(const struct json_node *n, const char *key, const struct s
 int spec_read_block_io(const struct json_node *block, const struct spec_ctx *ctx,
 		       struct cgroup_limits *l, struct err *err)
 {
-	struct spec_array list = { 0 };
+	struct spec_array list = {0};
 	int rc = read_weight(block, "weight", &l->block_weight, err);
 
 	if (rc >= 0)

@@ -14,19 +14,19 @@ struct default_mount {
 };
 
 static const struct default_mount mounts[] = {
-	{ "/proc", "proc", "proc", { NULL } },
-	{ "/dev", "tmpfs", "tmpfs", { "nosuid", "strictatime", "mode=755", "size=65536k" } },
-	{ "/dev/pts",
-	  "devpts",
-	  "devpts",
-	  { "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5" } },
-	{ "/dev/shm", "tmpfs", "shm", { "nosuid", "noexec", "nodev", "mode=1777", "size=65536k" } },
-	{ "/dev/mqueue", "mqueue", "mqueue", { "nosuid", "noexec", "nodev" } },
-	{ "/sys", "sysfs", "sysfs", { "nosuid", "noexec", "nodev", "ro" } },
-	{ "/sys/fs/cgroup", "cgroup", "cgroup", { "nosuid", "noexec", "nodev", "relatime", "ro" } },
+	{"/proc", "proc", "proc", {NULL}},
+	{"/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}},
+	{"/dev/pts",
+	 "devpts",
+	 "devpts",
+	 {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
+	{"/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
+	{"/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}},
+	{"/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}},
+	{"/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}},
 };
 
-static const char *const args[] = { "sh" };
+static const char *const args[] = {"sh"};
 
 static const char *const env[] = {
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -39,7 +39,7 @@ static const char *const capabilities[] = {
 	"CAP_NET_BIND_SERVICE",
 };
 
-static const char *const namespaces[] = { "pid", "network", "ipc", "uts", "mount", "cgroup" };
+static const char *const namespaces[] = {"pid", "network", "ipc", "uts", "mount", "cgroup"};
 
 static const char *const masked_paths[] = {
 	"/proc/acpi",

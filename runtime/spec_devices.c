@@ -109,7 +109,7 @@ static int drop_same_paths(const struct json_node *array, struct spec_array *lis
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->n; i++)
-		names[i] = (struct spec_name){ d[i].path, strlen(d[i].path), i };
+		names[i] = (struct spec_name){d[i].path, strlen(d[i].path), i};
 	spec_sort_names(names, list->n);
 	for (size_t i = 0; i + 1 < list->n; i++) {
 		const struct ns_device *first = &d[names[i].index];
@@ -133,7 +133,7 @@ static int drop_same_paths(const struct json_node *array, struct spec_array *lis
 int spec_read_devices(const struct json_node *linux_node, const struct spec_ctx *ctx,
 		      struct ns_rootfs *r, struct err *err)
 {
-	struct spec_array list = { 0 };
+	struct spec_array list = {0};
 	int rc = spec_get_array(linux_node, "devices", sizeof(struct ns_device), read_device, ctx,
 				&list, err);
 
@@ -187,7 +187,7 @@ int spec_read_net_devices(const struct json_node *linux_node, const struct spec_
 			  struct spec *spec, struct err *err)
 {
 	const struct json_node *map = json_get(linux_node, "netDevices");
-	struct spec_array list = { 0 };
+	struct spec_array list = {0};
 	const struct spec_net_device *d;
 	struct spec_name *names;
 	int rc = spec_get_map(linux_node, "netDevices", sizeof(struct spec_net_device),
@@ -198,7 +198,7 @@ int spec_read_net_devices(const struct json_node *linux_node, const struct spec_
 	d = list.items;
 	names = arena_alloc(ctx->arena, list.n + 1, sizeof(*names));
 	for (size_t i = 0; i < list.n; i++)
-		names[i] = (struct spec_name){ d[i].name, strlen(d[i].name), i };
+		names[i] = (struct spec_name){d[i].name, strlen(d[i].name), i};
 	spec_sort_names(names, list.n);
 	for (size_t i = 0; i + 1 < list.n; i++)
 		if (spec_same_name(&names[i], &names[i + 1]) && !is_template(names[i].name))

@@ -49,7 +49,7 @@ int spec_read_hooks(const struct json_node *hooks, const struct spec_ctx *ctx,
 		    struct spec_hooks *ret, struct err *err)
 {
 	for (size_t kind = 0; kind < HOOK_KIND_MAX; kind++) {
-		struct spec_array list = { 0 };
+		struct spec_array list = {0};
 		int rc = spec_get_array(hooks, kind_names[kind], sizeof(struct spec_hook),
 					read_hook, ctx, &list, err);
 

@@ -27,7 +27,7 @@ static int read_namespace(const struct json_node *n, struct ns_spaces *s, struct
 	rc = spec_get_abs_path(n, "path", &path, err);
 	if (rc < 0)
 		return rc;
-	s->kind[kind] = (struct ns_space){ .listed = true, .path = path };
+	s->kind[kind] = (struct ns_space){.listed = true, .path = path};
 	return 0;
 }
 
@@ -117,7 +117,7 @@ static int read_sysctl(const struct json_node *n, const struct spec_ctx *ctx, vo
 static int read_sysctls(const struct json_node *linux_node, const struct spec_ctx *ctx,
 			struct spec *spec, struct err *err)
 {
-	struct spec_array list = { 0 };
+	struct spec_array list = {0};
 	const struct json_node *n = json_first(json_get(linux_node, "sysctl"));
 	int rc = spec_get_map(linux_node, "sysctl", sizeof(struct ns_sysctl), read_sysctl, ctx,
 			      &list, err);
@@ -126,6 +126,8 @@ static int read_sysctls(const struct json_node *linux_node, const struct spec_ct
 		return rc;
 	spec->sysctls = list.items;
 	spec->n_sysctls = list.n;
+	if (ctx->saved)
+		return 0;
 	for (size_t i = 0; i < list.n; i++, n = json_next(n)) {
 		struct err why = ERR_INIT;
 
@@ -181,10 +183,10 @@ static int read_propagation(const struct json_node *linux_node, unsigned long *r
 		const char *name;
 		unsigned long flags;
 	} words[] = {
-		{ "shared", MS_SHARED },         { "rshared", MS_SHARED | MS_REC },
-		{ "slave", MS_SLAVE },           { "rslave", MS_SLAVE | MS_REC },
-		{ "private", MS_PRIVATE },       { "rprivate", MS_PRIVATE | MS_REC },
-		{ "unbindable", MS_UNBINDABLE }, { "runbindable", MS_UNBINDABLE | MS_REC },
+		{"shared", MS_SHARED},         {"rshared", MS_SHARED | MS_REC},
+		{"slave", MS_SLAVE},           {"rslave", MS_SLAVE | MS_REC},
+		{"private", MS_PRIVATE},       {"rprivate", MS_PRIVATE | MS_REC},
+		{"unbindable", MS_UNBINDABLE}, {"runbindable", MS_UNBINDABLE | MS_REC},
 	};
 	const char *word = NULL;
 	int rc = spec_get_text(linux_node, "rootfsPropagation", &word, err);

@@ -71,7 +71,7 @@ static int inherit_idmaps(const struct json_node *n, const struct ns_spaces *spa
 static int read_idmaps(const struct json_node *n, const struct spec_ctx *ctx, struct ns_mount *m,
 		       struct err *err)
 {
-	struct idmaps maps = { 0 }, *copy;
+	struct idmaps maps = {0}, *copy;
 	int rc = spec_get_idmap(n, "uidMappings", ctx, &maps.uids, &maps.n_uids, err);
 
 	if (rc >= 0)
@@ -140,7 +140,7 @@ static int read_mount(const struct json_node *n, const struct spec_ctx *ctx, voi
 int spec_read_mounts(const struct json_node *root, const struct spec_ctx *ctx, struct ns_rootfs *r,
 		     struct err *err)
 {
-	struct spec_array list = { 0 };
+	struct spec_array list = {0};
 	int rc = spec_get_array(root, "mounts", sizeof(struct ns_mount), read_mount, ctx, &list,
 				err);
 

@@ -115,7 +115,7 @@ int spec_get_id(const struct json_node *obj, const char *key, uint32_t *ret, str
 int spec_get_cpu_list(const struct json_node *obj, const char *key, size_t n_bits, struct arena *a,
 		      const char **ret, struct err *err)
 {
-	uint64_t bits[SPEC_CPU_BITS / 64] = { 0 };
+	uint64_t bits[SPEC_CPU_BITS / 64] = {0};
 	const char *text = NULL;
 	int rc = spec_get_text(obj, key, &text, err);
 
@@ -170,11 +170,11 @@ static int read_children(const struct json_node *parent, size_t size, spec_read_
 	int rc;
 
 	if (count == 0) {
-		*ret = (struct spec_array){ 0 };
+		*ret = (struct spec_array){0};
 		return 1;
 	}
 	at = arena_alloc(ctx->arena, count, size);
-	*ret = (struct spec_array){ .items = at, .n = count };
+	*ret = (struct spec_array){.items = at, .n = count};
 	json_each (n, parent) {
 		rc = read(n, ctx, at, err);
 		if (rc < 0)
@@ -206,8 +206,8 @@ static int read_idmap(const struct json_node *n, const struct spec_ctx *ctx, voi
 		      struct err *err)
 {
 	struct idmap *m = element;
-	static const char *const keys[] = { "containerID", "hostID", "size" };
-	uint32_t *const values[] = { &m->inside, &m->outside, &m->count };
+	static const char *const keys[] = {"containerID", "hostID", "size"};
+	uint32_t *const values[] = {&m->inside, &m->outside, &m->count};
 	int rc;
 
 	(void)ctx;
@@ -270,7 +270,7 @@ int spec_get_idmap(const struct json_node *obj, const char *key, const struct sp
 		   const struct idmap **ret, size_t *ret_n, struct err *err)
 {
 	const struct json_node *n = json_get(obj, key);
-	struct spec_array list = { 0 };
+	struct spec_array list = {0};
 	int rc;
 
 	if (n && json_type(n) == JSON_ARRAY && json_count(n) > MAX_IDMAP_ENTRIES)

@@ -26,6 +26,7 @@ struct spec_ctx {
 	struct arena *arena;
 	const char *bundle;             /* absolute */
 	const struct ns_spaces *spaces; /* already read when mounts are */
+	bool saved;                     /* see spec_parse_saved */
 };
 
 /* ---- helpers (spec_parse.c) ---- */
@@ -101,6 +102,8 @@ bool spec_same_name(const struct spec_name *a, const struct spec_name *b);
 
 /* ---- sections ---- */
 
+int spec_read_process(const struct json_node *node, const struct spec_ctx *ctx,
+		      struct ns_process *p, struct err *err) MUST_CHECK;
 int spec_read_mounts(const struct json_node *root, const struct spec_ctx *ctx, struct ns_rootfs *r,
 		     struct err *err) MUST_CHECK;
 int spec_read_hooks(const struct json_node *hooks, const struct spec_ctx *ctx,

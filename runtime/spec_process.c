@@ -11,6 +11,7 @@
 #include "runtime/spec_parse.h"
 
 #define DEFAULT_UMASK 0022
+#define MAX_GROUPS    65536 /* NGROUPS_MAX */
 
 static int read_args(const struct json_node *node, struct arena *a, struct ns_process *p,
 		     struct err *err)
@@ -65,9 +66,9 @@ static int read_env(const struct json_node *node, struct arena *a, struct ns_pro
 		if (rc < 0)
 			return rc;
 		equals = strchr(list[i], '=');
-		if (!equals || equals == list[i])
-			return json_error(n, err, "'%s' is not of the form NAME=value", list[i]);
-		names[i] = (struct spec_name){ list[i], (size_t)(equals - list[i]), i };
+		if (!equals || equals == list[i]) /* not shown: it may be a secret */
+			return json_error(n, err, "not of the form NAME=value");
+		names[i] = (struct spec_name){list[i], (size_t)(equals - list[i]), i};
 		i++;
 	}
 	drop_duplicates(list, names, count);
@@ -87,12 +88,11 @@ static int read_gid(const struct json_node *n, const struct spec_ctx *ctx, void 
 	return rc;
 }
 
-static int read_user(const struct json_node *node, struct arena *a, struct ns_process *p,
+static int read_user(const struct json_node *node, const struct spec_ctx *ctx, struct ns_process *p,
 		     struct err *err)
 {
-	const struct spec_ctx ctx = { .arena = a };
 	const struct json_node *user = NULL;
-	struct spec_array groups = { 0 };
+	struct spec_array groups = {0};
 	uint64_t mask = DEFAULT_UMASK;
 	int rc = json_get_object(node, "user", &user, err);
 
@@ -103,10 +103,13 @@ static int read_user(const struct json_node *node, struct arena *a, struct ns_pr
 	if (rc >= 0)
 		rc = spec_get_limit(user, "umask", 0777, &mask, err);
 	if (rc >= 0)
-		rc = spec_get_array(user, "additionalGids", sizeof(gid_t), read_gid, &ctx, &groups,
+		rc = spec_get_array(user, "additionalGids", sizeof(gid_t), read_gid, ctx, &groups,
 				    err);
 	if (rc < 0)
 		return rc;
+	if (groups.n > MAX_GROUPS)
+		return json_error(json_get(user, "additionalGids"), err,
+				  "%zu groups, the kernel takes at most %d", groups.n, MAX_GROUPS);
 	p->umask = (mode_t)mask;
 	p->groups = groups.items;
 	p->n_groups = groups.n;
@@ -136,7 +139,7 @@ static int read_terminal(const struct json_node *node, struct ns_process *p, str
 	return rc < 0 ? rc : 0;
 }
 
-static int read_cap_set(const struct json_node *caps, const char *key, uint64_t *ret,
+static int read_cap_set(const struct json_node *caps, const char *key, bool quiet, uint64_t *ret,
 			struct err *err)
 {
 	const struct json_node *array = NULL;
@@ -152,31 +155,33 @@ static int read_cap_set(const struct json_node *caps, const char *key, uint64_t 
 		if (rc < 0)
 			return rc;
 		cap = ns_cap_parse(name);
-		if (cap < 0)
+		if (cap >= 0)
+			*ret |= UINT64_C(1) << cap;
+		else if (!quiet)
 			log_warn("process.capabilities.%s: unknown capability '%s', ignored", key,
 				 name);
-		else
-			*ret |= UINT64_C(1) << cap;
 	}
 	return 0;
 }
 
 /* Takes the bits out of *set that allowed lacks, since the kernel would not grant them. */
-static void drop_caps(const char *set_name, uint64_t *set, uint64_t allowed, const char *reason)
+static void drop_caps(const char *key, uint64_t *set, uint64_t allowed, const char *reason,
+		      bool quiet)
 {
-	uint64_t excess = *set & ~allowed;
+	uint64_t excess = quiet ? 0 : *set & ~allowed;
 
 	for (int cap = 0; excess && cap < 64; cap++) {
 		const char *name = ns_cap_name(cap);
 
 		if (excess & (UINT64_C(1) << cap))
-			log_warn("process.capabilities.%s: '%s' %s, ignored", set_name,
+			log_warn("process.capabilities.%s: '%s' %s, ignored", key,
 				 name ? name : "?", reason);
 	}
 	*set &= allowed;
 }
 
-static int read_caps(const struct json_node *node, struct ns_process *p, struct err *err)
+static int read_caps(const struct json_node *node, bool quiet, struct ns_process *p,
+		     struct err *err)
 {
 	const struct json_node *caps = NULL;
 	struct ns_caps *c = &p->caps;
@@ -185,21 +190,21 @@ static int read_caps(const struct json_node *node, struct ns_process *p, struct 
 	if (rc <= 0)
 		return rc;
 	p->has_caps = true;
-	rc = read_cap_set(caps, "bounding", &c->bounding, err);
+	rc = read_cap_set(caps, "bounding", quiet, &c->bounding, err);
 	if (rc == 0)
-		rc = read_cap_set(caps, "effective", &c->effective, err);
+		rc = read_cap_set(caps, "effective", quiet, &c->effective, err);
 	if (rc == 0)
-		rc = read_cap_set(caps, "inheritable", &c->inheritable, err);
+		rc = read_cap_set(caps, "inheritable", quiet, &c->inheritable, err);
 	if (rc == 0)
-		rc = read_cap_set(caps, "permitted", &c->permitted, err);
+		rc = read_cap_set(caps, "permitted", quiet, &c->permitted, err);
 	if (rc == 0)
-		rc = read_cap_set(caps, "ambient", &c->ambient, err);
+		rc = read_cap_set(caps, "ambient", quiet, &c->ambient, err);
 	if (rc < 0)
 		return rc;
 	/* capset(2) and PR_CAP_AMBIENT_RAISE fail otherwise (man 7 capabilities). */
-	drop_caps("effective", &c->effective, c->permitted, "is not permitted");
+	drop_caps("effective", &c->effective, c->permitted, "is not permitted", quiet);
 	drop_caps("ambient", &c->ambient, c->permitted & c->inheritable,
-		  "is not permitted and inheritable");
+		  "is not permitted and inheritable", quiet);
 	return 0;
 }
 
@@ -232,14 +237,13 @@ static int read_rlimit(const struct json_node *n, const struct spec_ctx *ctx, vo
 	return 0;
 }
 
-static int read_rlimits(const struct json_node *node, struct arena *a, struct ns_process *p,
-			struct err *err)
+static int read_rlimits(const struct json_node *node, const struct spec_ctx *ctx,
+			struct ns_process *p, struct err *err)
 {
-	const struct spec_ctx ctx = { .arena = a };
 	const struct json_node *n = json_first(json_get(node, "rlimits"));
-	struct spec_array list = { 0 };
+	struct spec_array list = {0};
 	uint64_t seen = 0;
-	int rc = spec_get_array(node, "rlimits", sizeof(struct ns_rlimit), read_rlimit, &ctx, &list,
+	int rc = spec_get_array(node, "rlimits", sizeof(struct ns_rlimit), read_rlimit, ctx, &list,
 				err);
 
 	if (rc <= 0)
@@ -297,31 +301,39 @@ static int read_scheduling(const struct json_node *node, struct arena *a, struct
 	return rc < 0 ? rc : 0;
 }
 
-int spec_parse_process(const struct json_node *node, struct arena *a, struct ns_process *p,
-		       struct err *err)
+int spec_read_process(const struct json_node *node, const struct spec_ctx *ctx,
+		      struct ns_process *p, struct err *err)
 {
 	int rc = spec_check_object(node, err);
 
 	if (rc == 0)
-		rc = read_args(node, a, p, err);
+		rc = read_args(node, ctx->arena, p, err);
 	if (rc == 0)
 		rc = spec_get_abs_path(node, "cwd", &p->cwd, err);
 	if (rc < 0)
 		return rc;
 	if (rc == 0)
 		return spec_missing(node, "cwd", err);
-	rc = read_env(node, a, p, err);
+	rc = read_env(node, ctx->arena, p, err);
 	if (rc == 0)
-		rc = read_user(node, a, p, err);
+		rc = read_user(node, ctx, p, err);
 	if (rc == 0)
 		rc = read_terminal(node, p, err);
 	if (rc == 0)
-		rc = read_caps(node, p, err);
+		rc = read_caps(node, ctx->saved, p, err);
 	if (rc == 0)
-		rc = read_rlimits(node, a, p, err);
+		rc = read_rlimits(node, ctx, p, err);
 	if (rc == 0)
 		rc = read_security(node, p, err);
 	if (rc == 0)
-		rc = read_scheduling(node, a, p, err);
+		rc = read_scheduling(node, ctx->arena, p, err);
 	return rc;
+}
+
+int spec_parse_process(const struct json_node *node, struct arena *a, struct ns_process *p,
+		       struct err *err)
+{
+	const struct spec_ctx ctx = {.arena = a};
+
+	return spec_read_process(node, &ctx, p, err);
 }

@@ -62,7 +62,7 @@ static int read_schemata(const struct json_node *rdt, const struct spec_ctx *ctx
 /* enableCMT and enableMBM were one switch each until version 1.3.0 joined them. */
 static int read_monitoring(const struct json_node *rdt, bool *ret, struct err *err)
 {
-	static const char *const keys[] = { "enableMonitoring", "enableCMT", "enableMBM" };
+	static const char *const keys[] = {"enableMonitoring", "enableCMT", "enableMBM"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		bool on = false;

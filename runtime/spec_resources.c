@@ -92,9 +92,9 @@ static int read_rule(const struct json_node *n, const struct spec_ctx *ctx, void
 				  type);
 	r->type = type[0];
 	r->major = r->minor = -1;
-	rc = spec_get_ranged(n, "major", -1, UINT32_MAX, &r->major, err);
+	rc = spec_get_ranged(n, "major", -1, INT32_MAX, &r->major, err);
 	if (rc >= 0)
-		rc = spec_get_ranged(n, "minor", -1, UINT32_MAX, &r->minor, err);
+		rc = spec_get_ranged(n, "minor", -1, INT32_MAX, &r->minor, err);
 	return rc < 0 ? rc : read_rule_access(n, r, err);
 }
 
@@ -120,7 +120,7 @@ static int read_memory(const struct json_node *n, struct cgroup_limits *l, struc
 	if (rc >= 0) /* engines write -1 for "unset" */
 		rc = spec_get_ranged(n, "swappiness", -1, MAX_SWAPPINESS, &swappiness, err);
 	if (rc > 0 && swappiness >= 0)
-		l->memory_swappiness = (struct opt_u64){ true, (uint64_t)swappiness };
+		l->memory_swappiness = (struct opt_u64){true, (uint64_t)swappiness};
 	return rc < 0 ? rc : 0;
 }
 
@@ -147,7 +147,7 @@ static int read_cpu(const struct json_node *n, struct arena *a, struct cgroup_li
 	if (rc >= 0)
 		rc = spec_get_ranged(n, "idle", 0, 1, &idle, err);
 	if (rc > 0)
-		l->cpu_idle = (struct opt_i64){ true, idle };
+		l->cpu_idle = (struct opt_i64){true, idle};
 	return rc < 0 ? rc : 0;
 }
 
@@ -195,12 +195,12 @@ static int read_priority(const struct json_node *n, const struct spec_ctx *ctx, 
 static int read_network(const struct json_node *n, const struct spec_ctx *ctx,
 			struct cgroup_limits *l, struct err *err)
 {
-	struct spec_array list = { 0 };
+	struct spec_array list = {0};
 	uint64_t class_id = 0;
 	int rc = spec_get_limit(n, "classID", UINT32_MAX, &class_id, err);
 
 	if (rc > 0)
-		l->net_class_id = (struct opt_u64){ true, class_id };
+		l->net_class_id = (struct opt_u64){true, class_id};
 	if (rc >= 0)
 		rc = spec_get_array(n, "priorities", sizeof(struct cgroup_net_priority),
 				    read_priority, ctx, &list, err);
@@ -276,7 +276,7 @@ static int read_objects(const struct json_node *node, const struct spec_ctx *ctx
 static int read_lists(const struct json_node *node, const struct spec_ctx *ctx,
 		      struct cgroup_limits *l, struct err *err)
 {
-	struct spec_array rules = { 0 }, pages = { 0 }, rdma = { 0 }, unified = { 0 };
+	struct spec_array rules = {0}, pages = {0}, rdma = {0}, unified = {0};
 	int rc = spec_get_array(node, "devices", sizeof(struct cgroup_device_rule), read_rule, ctx,
 				&rules, err);
 
@@ -302,10 +302,32 @@ static int read_lists(const struct json_node *node, const struct spec_ctx *ctx,
 	return 0;
 }
 
+/* cgroup_limits_check says "linux.resources.memory.swap: reason": that member is the place. */
+static int place_error(const struct json_node *node, const struct err *why, struct err *err)
+{
+	static const char prefix[] = "linux.resources.";
+	const char *at = why->msg, *reason = strstr(at, ": ");
+
+	if (!reason || strncmp(at, prefix, strlen(prefix)) != 0)
+		return spec_because(node, why, err);
+	at += strlen(prefix);
+	while (at < reason) {
+		size_t len = strcspn(at, ".:[");
+		FREE char *key = mem_xstrndup(at, len);
+		const struct json_node *member = json_get(node, key);
+
+		if (!member)
+			break;
+		node = member;
+		at += at[len] == '.' ? len + 1 : (size_t)(reason - at);
+	}
+	return json_error(node, err, "%s", reason + 2);
+}
+
 int spec_parse_resources(const struct json_node *node, struct arena *a, struct cgroup_limits *l,
 			 struct err *err)
 {
-	const struct spec_ctx ctx = { .arena = a };
+	const struct spec_ctx ctx = {.arena = a};
 	struct err why = ERR_INIT;
 	int rc = spec_check_object(node, err);
 
@@ -316,5 +338,5 @@ int spec_parse_resources(const struct json_node *node, struct arena *a, struct c
 	if (rc < 0)
 		return rc;
 	rc = cgroup_limits_check(l, &why);
-	return rc < 0 ? spec_because(node, &why, err) : 0;
+	return rc < 0 ? place_error(node, &why, err) : 0;
 }

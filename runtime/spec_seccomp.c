@@ -4,6 +4,7 @@
  * the kernel's numbers by the namespaces module; unknown system calls are left to the filter's
  * builder, which skips them.
  */
+#include <errno.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 
@@ -14,16 +15,14 @@
 #endif
 
 #define MAX_ARGS       6
-#define MAX_ERRNO      4095  /* the kernel cuts larger ones to that */
 #define MAX_TRACE_DATA 65535 /* SECCOMP_RET_DATA */
 
-/* action and errno_key are members of n. */
+/* key and errno_key name members of n. */
 static int read_action(const struct json_node *n, const char *key, const char *errno_key,
 		       uint32_t *ret, struct err *err)
 {
 	const char *name = NULL;
 	uint64_t errno_ret = 0;
-	bool has_errno;
 	int rc = spec_need_string(n, key, &name, err);
 
 	if (rc < 0)
@@ -33,12 +32,11 @@ static int read_action(const struct json_node *n, const char *key, const char *e
 	rc = spec_get_limit(n, errno_key, MAX_TRACE_DATA, &errno_ret, err);
 	if (rc <= 0)
 		return rc;
-	has_errno = rc > 0;
-	if (ns_seccomp_action_parse(name, has_errno, (uint32_t)errno_ret, ret) < 0)
+	rc = ns_seccomp_action_parse(name, true, (uint32_t)errno_ret, ret);
+	if (rc == -ERANGE)
+		return json_error(json_get(n, errno_key), err, "too large for %s", name);
+	if (rc < 0)
 		return json_error(json_get(n, errno_key), err, "action %s takes no errno", name);
-	if (*ret == SCMP_ACT_ERRNO(errno_ret) && errno_ret > MAX_ERRNO)
-		return json_error(json_get(n, errno_key), err, "expected an integer from 0 to %d",
-				  MAX_ERRNO);
 	return 0;
 }
 
@@ -113,7 +111,7 @@ static int read_rule(const struct json_node *n, const struct spec_ctx *ctx, void
 		     struct err *err)
 {
 	struct ns_seccomp_rule *r = element;
-	struct spec_array args = { 0 };
+	struct spec_array args = {0};
 	size_t n_names = 0;
 	int rc = spec_check_object(n, err);
 
@@ -175,7 +173,7 @@ int spec_read_seccomp(const struct json_node *seccomp, const struct spec_ctx *ct
 		      const struct ns_seccomp **ret, struct err *err)
 {
 	struct ns_seccomp *s = arena_alloc(ctx->arena, 1, sizeof(*s));
-	struct spec_array archs = { 0 }, rules = { 0 };
+	struct spec_array archs = {0}, rules = {0};
 	int rc = read_action(seccomp, "defaultAction", "defaultErrnoRet", &s->default_action, err);
 
 	if (rc < 0)

@@ -54,7 +54,7 @@ static int read_kernel(const struct json_node *vm, const struct spec_ctx *ctx, s
 
 static int read_image(const struct json_node *vm, struct err *err)
 {
-	static const char *const formats[] = { "raw", "qcow2", "vdi", "vmdk", "vhd" };
+	static const char *const formats[] = {"raw", "qcow2", "vdi", "vmdk", "vhd"};
 	const struct json_node *n = NULL;
 	const char *format = "raw"; /* "Unset values for format will default to that format." */
 	int rc = json_get_object(vm, "image", &n, err);
@@ -108,7 +108,7 @@ static int read_hardware(const struct json_node *vm, const char *key, const stru
 			 struct err *err)
 {
 	const struct json_node *n = NULL;
-	struct spec_array list = { 0 };
+	struct spec_array list = {0};
 	const char *device_tree = NULL;
 	uint64_t memory = 0;
 	uint32_t vcpus = 0;
