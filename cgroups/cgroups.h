@@ -31,7 +31,7 @@ struct opt_bool {
 
 struct cgroup_device_rule {
 	bool allow;
-	char type; /* 'a', 'c', 'b' */
+	char type;            /* 'a', 'c', 'b' */
 	int64_t major, minor; /* -1: any */
 	bool read, write, mknod;
 };
@@ -48,7 +48,7 @@ struct cgroup_block_rate {
 
 struct cgroup_hugepage {
 	const char *page_size; /* "2MB" */
-	uint64_t limit;	       /* bytes */
+	uint64_t limit;        /* bytes */
 };
 
 struct cgroup_net_priority {
@@ -67,7 +67,8 @@ struct cgroup_unified {
 
 /* linux.resources, and what the update command changes. Strings and arrays are borrowed. */
 struct cgroup_limits {
-	const struct cgroup_device_rule *devices; /* in order; the defaults are added by cgroup_create */
+	const struct cgroup_device_rule
+		*devices; /* in order; the defaults are added by cgroup_create */
 	size_t n_devices;
 	struct opt_i64 memory_limit, memory_reservation, memory_swap; /* bytes, -1: no limit */
 	struct opt_i64 memory_kernel, memory_kernel_tcp;
@@ -110,54 +111,90 @@ enum cgroup_manager { CGROUP_MANAGER_CGROUPFS, CGROUP_MANAGER_DISABLED };
  * With CGROUP_MANAGER_DISABLED every operation below succeeds and does nothing, except that
  * limits are refused. cgroup_free does not remove the group.
  */
-int cgroup_open(enum cgroup_manager manager, const char *path, struct cgroup **ret, struct err *err) MUST_CHECK;
+int cgroup_open(enum cgroup_manager manager, const char *path, struct cgroup **ret,
+		struct err *err) MUST_CHECK;
 void cgroup_free(struct cgroup *cg);
 
 /*
  * Makes the group in every hierarchy, refuses one that has processes or is frozen (-EBUSY), applies
  * limits and device rules. On failure what it made is removed again.
  */
-int cgroup_create(struct cgroup *cg, const struct cgroup_limits *limits, struct err *err) MUST_CHECK;
+int cgroup_create(struct cgroup *cg, const struct cgroup_limits *limits,
+		  struct err *err) MUST_CHECK;
 
-/* Descriptor of the group's cgroup2 directory for CLONE_INTO_CGROUP, borrowed; -1 when there is none. */
+/*
+ * Descriptor of the group's cgroup2 directory for CLONE_INTO_CGROUP, borrowed; -1 when there is
+ * none, and when pids.limit 0 of a cgroup_create before would make that clone fail.
+ */
 int cgroup_v2_fd(const struct cgroup *cg);
 
-/* Moves a process in. in_v2: it is in the cgroup2 group already (CLONE_INTO_CGROUP). */
+/* The host has cgroup2 alone: the group should be there before the child is born into it. */
+bool cgroup_is_unified(const struct cgroup *cg);
+
+/*
+ * Removes the group where it has no processes (it may have been another one's); one that is in use
+ * or missing is left alone. For what a crash left behind.
+ */
+int cgroup_remove_empty(struct cgroup *cg, struct err *err) MUST_CHECK;
+
+/*
+ * Moves a process in; pid 0: the caller itself, which must have one thread only. That is the cheap
+ * way on v1 (the file comment of cgroup.c has figures) and best done by a new process before
+ * anything else, as long as it is root of the first user namespace. in_v2: the process is in the
+ * cgroup2 group already (CLONE_INTO_CGROUP).
+ */
 int cgroup_join(struct cgroup *cg, pid_t pid, bool in_v2, struct err *err) MUST_CHECK;
 
-/* Opens (making it if asked) the sub-group sub of cg, for exec --cgroup; "ctrl:path" picks v1 controllers. */
+/*
+ * Moves a process (pid 0: as above) to the sub-group sub, which must exist, for exec --cgroup:
+ * "path" in every hierarchy, "ctrl[,ctrl]:path" only in those of the controllers named ("unified"
+ * for the cgroup2 part of a hybrid host). No ".." or symlink leads out of the group.
+ */
 int cgroup_join_sub(struct cgroup *cg, const char *sub, pid_t pid, struct err *err) MUST_CHECK;
 
-/* Changes limits; all or nothing: a failure puts the values back that were there before. */
-int cgroup_update(struct cgroup *cg, const struct cgroup_limits *limits, struct err *err) MUST_CHECK;
+/*
+ * Changes limits; all or nothing: a failure puts the values back that were there before. Device
+ * rules are left alone. memory_swap counts from memory_limit, or from the limit in force when that
+ * is not given; a new memory_limit alone does not move the swap limit.
+ */
+int cgroup_update(struct cgroup *cg, const struct cgroup_limits *limits,
+		  struct err *err) MUST_CHECK;
 
-int cgroup_freeze(struct cgroup *cg, bool freeze, struct err *err) MUST_CHECK; /* waits until it is so */
+int cgroup_freeze(struct cgroup *cg, bool freeze,
+		  struct err *err) MUST_CHECK;                       /* waits until it is so */
 int cgroup_is_frozen(struct cgroup *cg, struct err *err) MUST_CHECK; /* 1, 0 or -errno */
-int cgroup_signal(struct cgroup *cg, int sig, struct err *err) MUST_CHECK; /* every process, sub-groups too */
+int cgroup_signal(struct cgroup *cg, int sig,
+		  struct err *err) MUST_CHECK; /* every process, sub-groups too */
 
 /* Every process in the group and its sub-groups. Caller frees *ret. */
 int cgroup_pids(struct cgroup *cg, pid_t **ret, size_t *ret_n, struct err *err) MUST_CHECK;
 
-/* Removes the group and its sub-groups everywhere, waiting for exiting processes. A missing one is fine. */
+/* Removes the group and its sub-groups everywhere, waiting for exiting processes. A missing one is
+ * fine. */
 int cgroup_destroy(struct cgroup *cg, struct err *err) MUST_CHECK;
 
 /* Hands the cgroup2 directory and the files of /sys/kernel/cgroup/delegate to uid:gid. */
 int cgroup_delegate(struct cgroup *cg, uint32_t uid, uint32_t gid, struct err *err) MUST_CHECK;
 
-/* How many processes of the group the kernel's OOM killer ended so far (memory.events, memory.oom_control). */
+/* How many processes of the group the kernel's OOM killer ended so far (memory.events,
+ * memory.oom_control). */
 int cgroup_oom_kills(struct cgroup *cg, uint64_t *ret, struct err *err) MUST_CHECK;
 
-/* A descriptor that polls readable (POLLIN or POLLPRI) at each OOM event; caller closes. -EOPNOTSUPP without memory controller. */
+/*
+ * A descriptor that polls readable at each OOM event, and on cgroup2 at other memory events, hence
+ * to be compared with cgroup_oom_kills; drained by read(2) into 4096 bytes, non-blocking; caller
+ * closes. -EOPNOTSUPP without memory controller.
+ */
 int cgroup_oom_watch(struct cgroup *cg, struct err *err) MUST_CHECK;
 
 /* The hierarchies as a mount of type "cgroup" must show them; borrowed until cgroup_free. */
 struct cgroup_mount_info {
-	const char *name;	 /* "cpu,cpuacct", "systemd", "unified" */
-	const char *source;	 /* the group's directory in it */
-	const char *options;	 /* "" for cgroup2 */
+	const char *name;         /* "cpu,cpuacct", "systemd", "unified" */
+	const char *source;       /* the group's directory in it */
+	const char *options;      /* "" for cgroup2 */
 	const char *const *links; /* co-mounted names, NULL-terminated, or NULL */
 };
-int cgroup_mounts(struct cgroup *cg, const struct cgroup_mount_info **ret, size_t *ret_n, bool *ret_unified,
-		  struct err *err) MUST_CHECK;
+int cgroup_mounts(struct cgroup *cg, const struct cgroup_mount_info **ret, size_t *ret_n,
+		  bool *ret_unified, struct err *err) MUST_CHECK;
 
 #endif
