@@ -295,6 +295,11 @@ says() {
 	}
 }
 
+# The same for words that callers match in any case.
+says_in_any_case() {
+	[[ ${output,,} == *"${1,,}"* ]] || says "$1"
+}
+
 says_not() {
 	[[ $output != *"$1"* ]] || {
 		printf "'%s' is in:\n%s\n" "$1" "$output"

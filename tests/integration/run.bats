@@ -90,7 +90,7 @@ load lib
 	says text
 	config '.process.args = ["/bin/text"]'
 	expect 1 run_bundle
-	says 'permission denied'
+	says_in_any_case 'permission denied'
 }
 
 @test "an interpreter that is missing says so" {
@@ -99,7 +99,7 @@ load lib
 	args /bin/script
 	expect 1 run_bundle
 	says '/bin/script'
-	says 'no such file or directory'
+	says_in_any_case 'no such file or directory'
 }
 
 @test "the environment is the configured one, byte for byte, and HOME" {

@@ -1,0 +1,204 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bats file_tags=machine
+#
+# Bad input: one clear line that names the place and the cause, exit status 1,
+# and nothing left behind.
+
+load lib
+
+setup() {
+	begin
+	only_hull
+}
+
+# refused TEXT...: create fails as it should, and says every TEXT.
+refused() {
+	expect 1 hull create --bundle "$BUNDLE" "$ID" 3>&-
+	one_error "$@"
+	nothing_left
+}
+
+@test "no config.json, no bundle" {
+	rm "$BUNDLE/config.json"
+	refused config.json 'No such file or directory'
+	rm -r "$BUNDLE"
+	refused "$BUNDLE"
+}
+
+@test "broken JSON: file, line and column" {
+	printf '{\n  "ociVersion": "1.0.0",\n  "root": {"path": "rootfs"\n' >"$BUNDLE/config.json"
+	refused config.json
+	printf '{\n  "ociVersion": "1.0.0"\n  "root": 1\n}\n' >"$BUNDLE/config.json"
+	refused config.json 'line 3'
+	: >"$BUNDLE/config.json"
+	refused config.json
+	head -c 5000 /dev/urandom >"$BUNDLE/config.json"
+	refused config.json
+}
+
+@test "JSON deeper or larger than any configuration" {
+	{ yes '[' | head -100000; } | tr -d '\n' >"$BUNDLE/config.json"
+	refused config.json
+	head -c 100000000 /dev/zero | tr '\0' ' ' >"$BUNDLE/config.json"
+	refused config.json
+}
+
+@test "a file that is not regular" {
+	rm "$BUNDLE/config.json"
+	mkfifo "$BUNDLE/config.json"
+	refused config.json
+	rm "$BUNDLE/config.json"
+	mkdir "$BUNDLE/config.json"
+	refused config.json
+}
+
+@test "wrong types: the property is named" {
+	while read -r property value; do
+		default_config >"$BUNDLE/config.json"
+		config ".$property = $value"
+		refused config.json "${property##*.}"
+	done <<-'END'
+		ociVersion 1
+		process.args "true"
+		process.terminal "yes"
+		process.user.uid "root"
+		process.user.uid -1
+		process.user.uid 4294967296
+		process.user.uid 1.5
+		process.oomScoreAdj 1001
+		process.cwd 7
+		process.env [1]
+		process.noNewPrivileges 1
+		root.path []
+		root.readonly "true"
+		mounts {}
+		linux.namespaces "all"
+		linux.resources.memory.limit "1G"
+		linux.resources.memory.limit 99999999999999999999
+		linux.resources.pids.limit 1e3000
+		linux.maskedPaths "/proc"
+		hostname 5
+		annotations []
+		hooks []
+	END
+}
+
+@test "missing and empty properties" {
+	config 'del(.ociVersion)'
+	refused ociVersion
+	default_config >"$BUNDLE/config.json"
+	config 'del(.root.path)'
+	refused path
+	default_config >"$BUNDLE/config.json"
+	config '.process.args = []'
+	refused process.args
+	default_config >"$BUNDLE/config.json"
+	config '.process.cwd = "relative"'
+	refused process.cwd
+	default_config >"$BUNDLE/config.json"
+	config '.ociVersion = "2.0.0"'
+	refused ociVersion
+	config '.ociVersion = "one"'
+	refused ociVersion
+}
+
+@test "unknown properties are ignored" {
+	config '.unknown = {"a": 1} | .process.unknown = [] | .linux.unknown = "x" | .windows = {"layerFolders": ["x"]}'
+	args true
+	expect 0 run_bundle
+	equal "$output" ''
+}
+
+@test "a missing root file system" {
+	config '.root.path = "nowhere"'
+	refused nowhere
+	config '.root.path = "config.json"'
+	refused config.json
+}
+
+@test "a root file system that is a symbolic link works or says why not" {
+	mv "$BUNDLE/rootfs" "$BUNDLE/real"
+	ln -s real "$BUNDLE/rootfs"
+	args true
+	expect 0 run_bundle
+	rm "$BUNDLE/rootfs"
+	ln -s rootfs "$BUNDLE/rootfs"
+	refused rootfs
+}
+
+@test "an unknown namespace, one without a type" {
+	config '.linux.namespaces += [{"type": "galaxy"}]'
+	refused linux.namespaces galaxy
+	config '.linux.namespaces[-1] = {}'
+	refused linux.namespaces type
+}
+
+@test "an isolation that this program does not have is refused, not ignored" {
+	config '.vm = {"kernel": {"path": "/boot/vmlinuz"}}'
+	refused vm
+}
+
+@test "a state directory that cannot be used" {
+	args true
+	echo file >"$T/file"
+	expect 1 "$RUNTIME" --root "$T/file" run --bundle "$BUNDLE" "$ID" 3>&-
+	one_error "$T/file"
+	expect 1 "$RUNTIME" --root / run --bundle "$BUNDLE" "$ID" 3>&-
+	one_error /
+}
+
+@test "a full disk: nothing half-made stays" {
+	mkdir "$T/small"
+	mount -t tmpfs -o size=8k,nr_inodes=200 tmpfs "$T/small"
+	head -c 8192 /dev/zero >"$T/small/fill" || true
+	expect 1 "$RUNTIME" --root "$T/small/state" create --bundle "$BUNDLE" "$ID" 3>&-
+	one_error 'No space left on device'
+	left=$(ls "$T/small/state" 2>/dev/null)
+	umount "$T/small"
+	equal "$left" ''
+}
+
+@test "a full disk for the pid file" {
+	expect 1 hull create --bundle "$BUNDLE" --pid-file /dev/full "$ID" 3>&-
+	one_error /dev/full
+	expect 1 hull create --bundle "$BUNDLE" --pid-file /no/such/dir/pid "$ID" 3>&-
+	one_error /no/such/dir
+	nothing_left
+}
+
+@test "garbage in the state directory: delete --force removes it" {
+	create
+	hull delete --force "$ID"
+	mkdir "$STATE/$ID"
+	expect 1 hull state "$ID"
+	expect 0 hull delete --force "$ID"
+	mkdir "$STATE/$ID"
+	echo garbage >"$STATE/$ID/state.json"
+	expect 1 hull state "$ID"
+	one_error "$ID"
+	expect 0 hull list
+	expect 0 hull delete --force "$ID"
+	equal "$(ls "$STATE")" ''
+}
+
+@test "errors are in the log, too, one JSON object a line" {
+	config '.root.path = "nowhere"'
+	expect 1 hull --log "$T/log" --log-format json create --bundle "$BUNDLE" "$ID" 3>&-
+	equal "$(wc -l <"$T/log")" 1
+	equal "$(jq -r .level "$T/log")" error
+	says "$(jq -r .msg "$T/log")"
+	jq -e '.time | test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T")' "$T/log"
+}
+
+@test "wrong usage is one line and status 2" {
+	expect 2 hull
+	expect 2 hull no-such-command
+	one_error no-such-command
+	expect 2 hull state
+	expect 2 hull state --no-such-option "$ID"
+	one_error no-such-option
+	expect 2 hull create --bundle
+	one_error bundle
+	expect 2 hull state a b
+}
