@@ -114,18 +114,22 @@ static void write_cgroup(struct json_writer *w)
 }
 
 /*
- * The kernel looks at the flags before the program, so a known flag fails on the NULL program
- * (EFAULT) and nothing is ever installed. WAIT_KILLABLE_RECV is valid with a listener only.
+ * The kernel looks at the flags before the program, so a known one fails on the NULL program
+ * (EFAULT) and nothing is ever installed.
  */
+static bool kernel_takes(unsigned int flags)
+{
+	return sys_seccomp(SECCOMP_SET_MODE_FILTER, flags, NULL) < 0 && errno == EFAULT;
+}
+
+/* TSYNC is refused beside a listener, WAIT_KILLABLE_RECV without one. */
 static bool flag_is_supported(const char *name)
 {
 	uint32_t flag = 0;
 
 	if (ns_seccomp_flag_parse(name, &flag) < 0)
 		return false;
-	return sys_seccomp(SECCOMP_SET_MODE_FILTER, flag | SECCOMP_FILTER_FLAG_NEW_LISTENER, NULL) <
-		       0 &&
-	       errno == EFAULT;
+	return kernel_takes(flag) || kernel_takes(flag | SECCOMP_FILTER_FLAG_NEW_LISTENER);
 }
 
 static void write_seccomp(struct json_writer *w)
