@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 
 struct opt_i64 {
 	bool set;
@@ -108,8 +109,9 @@ enum cgroup_manager { CGROUP_MANAGER_CGROUPFS, CGROUP_MANAGER_DISABLED };
 
 /*
  * Names the group path (absolute below every hierarchy's root; no "..") without touching it.
- * With CGROUP_MANAGER_DISABLED every operation below succeeds and does nothing, except that
- * limits are refused. cgroup_free does not remove the group.
+ * With CGROUP_MANAGER_DISABLED nothing below touches a group: limits but device rules are refused,
+ * what cannot be done without a group (list, signal, freeze, count, watch) is -EOPNOTSUPP, the rest
+ * succeeds. cgroup_free does not remove the group.
  */
 int cgroup_open(enum cgroup_manager manager, const char *path, struct cgroup **ret,
 		struct err *err) MUST_CHECK;
@@ -196,5 +198,131 @@ struct cgroup_mount_info {
 };
 int cgroup_mounts(struct cgroup *cg, const struct cgroup_mount_info **ret, size_t *ret_n,
 		  bool *ret_unified, struct err *err) MUST_CHECK;
+
+/* ---- statistics (stats.c) ---- */
+
+struct cgroup_psi_line {
+	uint32_t avg10, avg60, avg300; /* hundredths of a percent */
+	uint64_t total_us;
+};
+
+struct cgroup_psi { /* Documentation/accounting/psi.rst */
+	bool set;
+	struct cgroup_psi_line some, full;
+};
+
+struct cgroup_u64s {
+	uint64_t *v;
+	size_t n;
+};
+
+struct cgroup_memory_stats {
+	uint64_t limit; /* UINT64_MAX (cgroup2) or about 2^63 (v1): none */
+	uint64_t usage, max, failcnt;
+};
+
+struct cgroup_stat_pair {
+	const char *name;
+	uint64_t value;
+};
+
+struct cgroup_hugetlb_stats {
+	const char *page_size; /* "2MB" */
+	uint64_t usage, max, failcnt;
+};
+
+struct cgroup_block_stat {
+	uint64_t major, minor;
+	const char *op; /* "Read", "Write", …; "" when the kernel names none */
+	uint64_t value;
+};
+
+struct cgroup_block_stats {
+	struct cgroup_block_stat *v;
+	size_t n;
+};
+
+/* What the host's kernel does not count is 0 or empty. Everything is owned by arena. */
+struct cgroup_stats {
+	struct {
+		uint64_t total_ns, kernel_ns, user_ns;
+		struct cgroup_u64s percpu_ns, percpu_kernel_ns, percpu_user_ns; /* v1 only */
+		uint64_t periods, throttled_periods, throttled_ns;
+		struct cgroup_psi psi;
+	} cpu;
+	struct {
+		struct cgroup_u64s cpus, mems; /* numbers; on cgroup2 the effective ones */
+		uint64_t cpu_exclusive, mem_hardwall, mem_exclusive, memory_migrate; /* v1 only */
+		uint64_t memory_spread_page, memory_spread_slab, memory_pressure;
+		uint64_t sched_load_balance;
+		int64_t sched_relax_domain_level;
+	} cpuset;
+	struct {
+		uint64_t cache;
+		struct cgroup_memory_stats usage, swap, kernel,
+			kernel_tcp;           /* swap: memory and swap */
+		struct cgroup_stat_pair *raw; /* memory.stat, in its order */
+		size_t n_raw;
+		struct cgroup_psi psi;
+	} memory;
+	struct {
+		uint64_t current, limit; /* limit 0: none */
+	} pids;
+	struct cgroup_hugetlb_stats *hugetlb;
+	size_t n_hugetlb;
+	struct {
+		struct cgroup_block_stats service_bytes, serviced, queued, service_time, wait_time;
+		struct cgroup_block_stats merged, time, sectors; /* all count sub-groups too */
+		struct cgroup_psi psi;
+	} block;
+	struct arena arena;
+};
+
+/* -ENOENT: the group is gone. */
+int cgroup_stats_read(struct cgroup *cg, struct cgroup_stats *ret, struct err *err) MUST_CHECK;
+void cgroup_stats_release(struct cgroup_stats *st);
+
+/* ---- linux.intelRdt (rdt.c): resctrl, Documentation/arch/x86/resctrl.rst ---- */
+
+struct rdt_config {
+	const char *root;    /* where resctrl is mounted; NULL: /sys/fs/resctrl */
+	const char *id;      /* the container's: names its class and its monitoring group */
+	const char *clos_id; /* NULL: a class of the container's own; "/": the default class */
+	const char *l3_cache_schema, *mem_bw_schema; /* NULL: not given */
+	const char *const *schemata;                 /* NULL-terminated or NULL */
+	bool monitoring;
+};
+
+/*
+ * Makes or finds the class, gives it the schemata (an existing class named by clos_id must have
+ * them already), moves process pid in, and makes a monitoring group when asked. -EOPNOTSUPP names
+ * linux.intelRdt: no resctrl on this host. On failure what was made is removed again.
+ */
+int rdt_apply(const struct rdt_config *c, pid_t pid, struct err *err) MUST_CHECK;
+
+/* Writes new l3_cache_schema and mem_bw_schema; both as they were when one is refused. */
+int rdt_update(const struct rdt_config *c, struct err *err) MUST_CHECK;
+
+/* Removes the container's own class, or of a class named by clos_id only the monitoring group. */
+int rdt_remove(const struct rdt_config *c, struct err *err) MUST_CHECK;
+
+struct rdt_domain_stats { /* a cache's domain */
+	uint64_t mbm_total_bytes, mbm_local_bytes, llc_occupancy;
+};
+
+struct rdt_stats {
+	bool has_l3, has_mb, has_mbm, has_cmt; /* what the processor has */
+	const char *cbm_mask;
+	uint64_t min_cbm_bits, l3_num_closids;
+	uint64_t bandwidth_gran, delay_linear, min_bandwidth, mb_num_closids;
+	const char *l3_schema_root, *l3_schema, *mb_schema_root, *mb_schema; /* NULL: none */
+	const char **schemata; /* of the container's class; NULL-terminated */
+	struct rdt_domain_stats *domains;
+	size_t n_domains;
+	struct arena arena; /* owns it all */
+};
+
+int rdt_stats_read(const struct rdt_config *c, struct rdt_stats *ret, struct err *err) MUST_CHECK;
+void rdt_stats_release(struct rdt_stats *st);
 
 #endif
