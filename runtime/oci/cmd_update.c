@@ -78,6 +78,15 @@ static void add_string(struct json_writer *w, const char *key, const char *value
 		json_w_string(w, key, value);
 }
 
+static void add_memory(struct json_writer *w, const struct update_options *o)
+{
+	json_w_object(w, "memory");
+	add_i64(w, "limit", &o->memory);
+	add_i64(w, "reservation", &o->memory_reservation);
+	add_i64(w, "swap", &o->memory_swap);
+	json_w_end(w);
+}
+
 static void add_cpu(struct json_writer *w, const struct update_options *o)
 {
 	json_w_object(w, "cpu");
@@ -98,18 +107,18 @@ static void options_to_json(const struct update_options *o, struct buf *out)
 	struct json_writer *w = json_w_new(false);
 
 	json_w_object(w, NULL);
-	json_w_object(w, "memory");
-	add_i64(w, "limit", &o->memory);
-	add_i64(w, "reservation", &o->memory_reservation);
-	add_i64(w, "swap", &o->memory_swap);
-	json_w_end(w);
+	add_memory(w, o);
 	add_cpu(w, o);
-	json_w_object(w, "blockIO");
-	add_u64(w, "weight", &o->blkio_weight);
-	json_w_end(w);
-	json_w_object(w, "pids");
-	add_i64(w, "limit", &o->pids_limit);
-	json_w_end(w);
+	if (o->blkio_weight.set) {
+		json_w_object(w, "blockIO");
+		add_u64(w, "weight", &o->blkio_weight);
+		json_w_end(w);
+	}
+	if (o->pids_limit.set) {
+		json_w_object(w, "pids");
+		add_i64(w, "limit", &o->pids_limit);
+		json_w_end(w);
+	}
 	json_w_end(w);
 	json_w_finish(w, out);
 }
@@ -140,7 +149,7 @@ int cmd_update(struct cli *cli, struct err *err)
 	rc = cli_options(cli, &grammar, &o, err);
 	if (rc)
 		return rc < 0 ? rc : 0;
-	if (o.kernel_memory.set || o.kernel_memory_tcp.set)
+	if (o.kernel_memory.value > 0 || o.kernel_memory_tcp.value > 0)
 		log_warn("update: limits of kernel memory are ignored");
 	rc = cli_runtime(cli, err);
 	if (!rc)

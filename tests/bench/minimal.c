@@ -64,8 +64,8 @@ static void must(int rc, const char *what)
 
 /* The device rules that every container gets behind the configuration's "deny all". */
 static const char *const device_rules[] = {
-	"c *:* m",   "b *:* m",   "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm",
-	"c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm",
+	"c *:* m",   "b *:* m",   "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm",   "c 1:8 rwm",
+	"c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm",
 };
 
 static int hier_word(const char *hier)
@@ -167,7 +167,7 @@ static void make_devices(void)
 	static const char *const links[][2] = {
 		{"/proc/self/fd", "dev/fd"},       {"/proc/self/fd/0", "dev/stdin"},
 		{"/proc/self/fd/1", "dev/stdout"}, {"/proc/self/fd/2", "dev/stderr"},
-		{"/proc/kcore", "dev/core"},       {"pts/ptmx", "dev/ptmx"},
+		{"pts/ptmx", "dev/ptmx"},
 	};
 
 	umask(0);
@@ -178,6 +178,8 @@ static void make_devices(void)
 	umask(0022);
 	for (size_t i = 0; i < LEN(links); i++)
 		must(symlink(links[i][0], links[i][1]), links[i][1]);
+	if (!access("/proc/kcore", F_OK))
+		must(symlink("/proc/kcore", "dev/core"), "dev/core");
 }
 
 static void mount_cgroups(const struct plan *p)
@@ -259,6 +261,7 @@ static void hide_paths(void)
 	};
 	static const char *const readonly[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 					       "/proc/sysrq-trigger"};
+	const char *empty = NULL;
 
 	for (size_t i = 0; i < LEN(readonly); i++) {
 		if (mount(readonly[i], readonly[i], NULL, MS_BIND | MS_REC, NULL) < 0) {
@@ -275,7 +278,14 @@ static void hide_paths(void)
 			continue;
 		if (errno != ENOTDIR)
 			die(masked[i]);
-		must(mount("tmpfs", masked[i], "tmpfs", MS_RDONLY, NULL), masked[i]);
+		/* one empty file system for all directories */
+		if (empty)
+			must(mount(empty, masked[i], NULL, MS_BIND, NULL), masked[i]);
+		else
+			must(mount("tmpfs", masked[i], "tmpfs", MS_RDONLY,
+				   "size=4k,nr_inodes=2,mode=755"),
+			     masked[i]);
+		empty = masked[i];
 	}
 	must(mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), "/");
 }
@@ -296,9 +306,9 @@ static void drop_privileges(void)
 
 static void child(const struct plan *p)
 {
-	static char *const env[] = {
+	static const char *const env[] = {
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm",
-		NULL};
+		"HOME=/root", NULL};
 	struct rlimit limit = {1024, 1024};
 	char byte;
 
@@ -319,7 +329,7 @@ static void child(const struct plan *p)
 	must(sethostname("hull", 4), "hostname");
 	must(setrlimit(RLIMIT_NOFILE, &limit), "rlimit");
 	drop_privileges();
-	execve(p->command[0], p->command, env);
+	execve(p->command[0], p->command, (char *const *)env);
 	die(p->command[0]);
 }
 
