@@ -106,6 +106,8 @@ void json_w_string(struct json_writer *w, const char *key, const char *value);
 void json_w_bool(struct json_writer *w, const char *key, bool value);
 void json_w_u64(struct json_writer *w, const char *key, uint64_t value);
 void json_w_i64(struct json_writer *w, const char *key, int64_t value);
+/* text: a number as JSON writes it, for those that are no integer. */
+void json_w_number(struct json_writer *w, const char *key, const char *text);
 void json_w_null(struct json_writer *w, const char *key);
 void json_w_node(struct json_writer *w, const char *key, const struct json_node *n); /* deep copy */
 void json_w_finish(struct json_writer *w, struct buf *out);

@@ -104,7 +104,7 @@ void json_w_bool(struct json_writer *w, const char *key, bool value)
 	check(yajl_gen_bool(w->gen, value));
 }
 
-static void write_number(struct json_writer *w, const char *key, const char *text)
+void json_w_number(struct json_writer *w, const char *key, const char *text)
 {
 	begin(w, key);
 	check(yajl_gen_number(w->gen, text, strlen(text)));
@@ -115,7 +115,7 @@ void json_w_u64(struct json_writer *w, const char *key, uint64_t value)
 	char text[24];
 
 	(void)snprintf(text, sizeof(text), "%" PRIu64, value);
-	write_number(w, key, text);
+	json_w_number(w, key, text);
 }
 
 void json_w_i64(struct json_writer *w, const char *key, int64_t value)
@@ -123,7 +123,7 @@ void json_w_i64(struct json_writer *w, const char *key, int64_t value)
 	char text[24];
 
 	(void)snprintf(text, sizeof(text), "%" PRId64, value);
-	write_number(w, key, text);
+	json_w_number(w, key, text);
 }
 
 void json_w_null(struct json_writer *w, const char *key)
@@ -142,7 +142,7 @@ void json_w_node(struct json_writer *w, const char *key, const struct json_node 
 		json_w_bool(w, key, n->boolean);
 		break;
 	case JSON_NUMBER:
-		write_number(w, key, n->text);
+		json_w_number(w, key, n->text);
 		break;
 	case JSON_STRING:
 		json_w_string(w, key, n->text);
