@@ -72,6 +72,7 @@ void child_become(struct child *ch, int proc_fd, struct launch *ret)
 		.notify = ch->notify,
 		.proc_fd = proc_fd,
 		.sync = ch->sync[1],
+		.fifo_fd = -1,
 		.in_userns = ch->in_userns,
 		.preserve_fds = ch->preserve_fds,
 	};

@@ -22,6 +22,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "runtime/hooks.h"
+#include "runtime/sdnotify.h"
 #include "runtime/setup.h"
 #include "runtime/state.h"
 #include "runtime/sync.h"
@@ -286,6 +287,7 @@ static int run_steps(struct setup *s, const char *id, bool fifo, const struct bu
 	int rc;
 
 	if ((rc = make_state(s, id, text, fifo, err)) < 0 ||
+	    (rc = sdnotify_prepare(s->container, s->spec, err)) < 0 ||
 	    (rc = child_build_filter(&s->child, s->rt, err)) < 0 ||
 	    (rc = container_cgroup(s->container, &s->cgroup, err)) < 0 ||
 	    (rc = fill_cgroup_view(s, err)) < 0)

@@ -160,8 +160,10 @@ static int start_hooks(struct setup *s, struct err *err)
 /* Without a process there is nothing to execute, but create is legal: start will say so. */
 static int wait_without_process(struct setup *s, struct err *err)
 {
-	int rc;
+	int rc = launch_close_descriptors(s->child.preserve_fds, s->child.sync[1], s->fifo_fd, err);
 
+	if (rc < 0)
+		return rc;
 	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
 		return err_sys(err, "clear the parent death signal");
 	if ((rc = sync_tell(s->child.sync[1], SYNC_READY, err)) < 0 ||
@@ -204,6 +206,7 @@ void init_main(struct setup *s)
 	struct launch l;
 
 	child_become(&s->child, s->rt->proc_fd, &l);
+	l.fifo_fd = s->fifo_fd;
 	if (set_up(s, &l, &e) == 0)
 		(void)!launch_exec(&l, &e);
 	/* Who hears it: the parent while it is there, else whoever called start. */

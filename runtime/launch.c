@@ -2,8 +2,10 @@
 /*
  * From a process that has everything of the container but its credentials to execve.
  *
- * The host's procfs is needed up to the labels and closed before the working directory and the
- * program are looked up, so that no path of the config can lead through it (CVE-2024-21626).
+ * The host's procfs is needed up to the labels. Then every descriptor of hull's own is closed, the
+ * state directory (whose lock the parent holds through the same open file) and the host's procfs
+ * among them, before the working directory and the program are looked up: no path of the config can
+ * lead through one (CVE-2024-21626).
  */
 #include "runtime/launch.h"
 
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "runtime/sync.h"
@@ -38,6 +41,23 @@ int launch_preserved(unsigned int n, unsigned int *ret, struct err *err)
 	return 0;
 }
 
+/* Takes "NAME=value" (owned, NULL: nothing) in place of a variable of that name or as a new one. */
+static void set_env(char **env, size_t *n, char *variable)
+{
+	size_t name;
+
+	if (!variable)
+		return;
+	name = strcspn(variable, "=") + 1;
+	for (size_t i = 0; i < *n; i++) {
+		if (strncmp(env[i], variable, name) == 0) {
+			env[i] = variable;
+			return;
+		}
+	}
+	env[(*n)++] = variable;
+}
+
 /* process.env plus HOME, and systemd's socket activation variables (man 3 sd_listen_fds). */
 static int make_env(struct launch *l, struct err *err)
 {
@@ -50,20 +70,65 @@ static int make_env(struct launch *l, struct err *err)
 		return rc;
 	while (given && given[n])
 		n++;
-	l->env = mem_xcalloc(n + 6, sizeof(*l->env));
+	l->env = mem_xcalloc(n + 5, sizeof(*l->env));
 	for (size_t i = 0; i < n; i++)
 		l->env[i] = (char *)given[i];
-	if (home)
-		l->env[n++] = home;
+	set_env(l->env, &n, home);
 	if (getenv("LISTEN_FDS")) {
 		const char *names = getenv("LISTEN_FDNAMES");
 
-		l->env[n++] = mem_xprintf("LISTEN_FDS=%s", getenv("LISTEN_FDS"));
-		l->env[n++] = mem_xprintf("LISTEN_PID=%d", (int)getpid());
-		if (names)
-			l->env[n++] = mem_xprintf("LISTEN_FDNAMES=%s", names);
+		set_env(l->env, &n, mem_xprintf("LISTEN_FDS=%s", getenv("LISTEN_FDS")));
+		set_env(l->env, &n, mem_xprintf("LISTEN_PID=%d", (int)getpid()));
+		set_env(l->env, &n, names ? mem_xprintf("LISTEN_FDNAMES=%s", names) : NULL);
 	}
 	return 0;
+}
+
+static void sort_fds(int *fds, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		for (size_t k = i; k > 0 && fds[k - 1] > fds[k]; k--) {
+			int fd = fds[k];
+
+			fds[k] = fds[k - 1];
+			fds[k - 1] = fd;
+		}
+	}
+}
+
+static int close_between(unsigned int first, unsigned int last, struct err *err)
+{
+	if (first > last)
+		return 0;
+	if (!secure_getenv("HULL_NO_CLOSE_RANGE") && close_range(first, last, 0) == 0)
+		return 0;
+
+	/* A kernel before 5.9, or an outer container's filter. */
+	long max = sysconf(_SC_OPEN_MAX);
+
+	if (max < 0)
+		return err_sys(err, "sysconf _SC_OPEN_MAX");
+	for (unsigned int fd = first; fd <= last && fd < (unsigned int)max; fd++)
+		(void)close((int)fd);
+	return 0;
+}
+
+int launch_close_descriptors(unsigned int preserve_fds, int keep1, int keep2, struct err *err)
+{
+	int keep[] = {keep1, keep2, log_fd()};
+	unsigned int from = 3 + preserve_fds;
+	int rc;
+
+	sort_fds(keep, ARRAY_SIZE(keep));
+	for (size_t i = 0; i < ARRAY_SIZE(keep); i++) {
+		if (keep[i] < (int)from)
+			continue;
+		rc = close_between(from, (unsigned int)keep[i] - 1, err);
+		if (rc < 0)
+			return rc;
+		from = (unsigned int)keep[i] + 1;
+	}
+	return close_between(from, ~0U, err);
 }
 
 static int set_limits(struct launch *l, struct err *err)
@@ -102,9 +167,8 @@ int launch_prepare(struct launch *l, struct err *err)
 
 	if ((rc = make_env(l, err)) < 0 || (rc = ns_process_scheduling(l->process, err)) < 0 ||
 	    (rc = ns_process_labels(l->proc_fd, l->process, err)) < 0 ||
-	    (rc = fd_cloexec_from(3 + l->preserve_fds, l->proc_fd, err)) < 0)
+	    (rc = launch_close_descriptors(l->preserve_fds, l->sync, l->fifo_fd, err)) < 0)
 		return rc;
-	fd_replace(&l->proc_fd, -1);
 	rc = ns_process_find(l->process, &l->path, err);
 	if (rc < 0 && rc != -EACCES)
 		return rc;
@@ -114,9 +178,16 @@ int launch_prepare(struct launch *l, struct err *err)
 	/* Limits last: a low one must not break the set-up itself. */
 	if ((rc = set_limits(l, err)) < 0 || (rc = drop_privileges(l, err)) < 0)
 		return rc;
-	/* Some places only the container's own user can look into. */
-	if (!l->path && (rc = ns_process_find(l->process, &l->path, err)) < 0)
-		return rc;
+	/*
+	 * Once more as the container's user: some places only that user can look into, and root
+	 * could execute more. Under a filter the first answer has to do if there was one.
+	 */
+	if (!l->path || !l->filter) {
+		free(ptr_take(&l->path));
+		rc = ns_process_find(l->process, &l->path, err);
+		if (rc < 0)
+			return rc;
+	}
 	/* The parent may go now; if it went before saying so, reading GO finds out. */
 	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
 		return err_sys(err, "clear the parent death signal");

@@ -13,16 +13,23 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "runtime/lifecycle.h"
+#include "runtime/sdnotify.h"
 #include "runtime/setup.h"
 #include "runtime/state.h"
 #include "runtime/supervise.h"
 #include "runtime/sync.h"
 
 /* Lets the child go and waits until it executes its program; then the poststart hooks. */
-static int release(struct setup *s, struct err *err)
+static int release(struct setup *s, int *ret_notify, struct err *err)
 {
-	int rc = sync_send(s->child.sync[0], SYNC_GO, err);
+	struct err e = ERR_INIT;
+	int rc = 0;
 
+	*ret_notify = sdnotify_open(s->container, &e);
+	if (*ret_notify < 0 && e.code)
+		rc = err_set(err, e.code, "%s", e.msg);
+	if (rc == 0)
+		rc = sync_send(s->child.sync[0], SYNC_GO, err);
 	if (rc == 0)
 		rc = sync_wait_exec(s->child.sync[0], err);
 	if (rc < 0) {
@@ -64,7 +71,7 @@ int container_run(struct runtime *rt, const char *id, const struct create_option
 	if (rc == 0)
 		rc = setup_begin(rt, id, o, false, &s, err);
 	if (rc == 0) {
-		rc = release(&s, err);
+		rc = release(&s, &sup.notify_fd, err);
 		state_unlock(s.container);
 		if (rc == 0 && !o->detach) {
 			rc = supervise(&sup, s.child.pid, s.child.pidfd,
@@ -72,6 +79,8 @@ int container_run(struct runtime *rt, const char *id, const struct create_option
 			if (!o->keep)
 				remove_ended(&s);
 		}
+		if (rc == 0 && o->detach && sup.notify_fd >= 0)
+			rc = sdnotify_wait(sup.notify_fd, s.child.pid, s.child.pidfd, err);
 		setup_release(&s);
 	}
 	supervise_end(&sup);

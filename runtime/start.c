@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "runtime/hooks.h"
 #include "runtime/lifecycle.h"
+#include "runtime/sdnotify.h"
 #include "runtime/state.h"
 
 /* The writing side sees POLLERR when the last reader is gone (man 2 poll). */
@@ -87,10 +88,22 @@ static int start_locked(struct container *c, struct err *err)
 	rc = container_config(c, &spec, err);
 	if (rc < 0)
 		return rc;
-	rc = release_process(c, err);
+
+	struct err e = ERR_INIT;
+	CLOSE_FD int notify = sdnotify_open(c, &e);
+
+	if (notify < 0 && e.code)
+		rc = err_set(err, e.code, "%s", e.msg);
+	if (rc == 0)
+		rc = release_process(c, err);
 	if (rc == 0)
 		rc = lifecycle_poststart(c, spec, err);
 	spec_free(spec);
+	if (rc == 0 && notify >= 0) {
+		/* Until the service is ready others may look at the container and stop it. */
+		state_unlock(c);
+		rc = sdnotify_wait(notify, c->pid, c->pidfd, err);
+	}
 	return rc;
 }
 

@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "runtime/sdnotify.h"
 
 int supervise_signals(struct supervisor *sup, struct err *err)
 {
@@ -160,6 +161,7 @@ static int loop(struct supervisor *sup, pid_t pid, int pidfd, int master, struct
 			{.fd = pump_events(&in, false) ? master : -1, .events = POLLOUT},
 			{.fd = pump_events(&out, true) ? master : -1, .events = POLLIN},
 			{.fd = pump_events(&out, false) ? 1 : -1, .events = POLLOUT},
+			{.fd = sup->notify_fd, .events = POLLIN},
 		};
 
 		if (poll(pfd, sizeof(pfd) / sizeof(pfd[0]), -1) < 0) {
@@ -177,6 +179,8 @@ static int loop(struct supervisor *sup, pid_t pid, int pidfd, int master, struct
 			pump_read(&out);
 		if (pfd[5].revents)
 			pump_write(&out);
+		if (pfd[6].revents && sdnotify_forward(sup->notify_fd, pid, NULL) < 0)
+			fd_replace(&sup->notify_fd, -1);
 		if (pfd[0].revents) {
 			if (master >= 0)
 				drain(master, &out);
@@ -211,6 +215,7 @@ void supervise_end(struct supervisor *sup)
 {
 	if (sup->raw)
 		(void)tcsetattr(0, TCSANOW, &sup->old_termios);
+	fd_replace(&sup->notify_fd, -1);
 	if (sup->signal_fd >= 0) {
 		fd_replace(&sup->signal_fd, -1);
 		(void)sigprocmask(SIG_SETMASK, &sup->old_mask, NULL);

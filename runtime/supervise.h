@@ -12,12 +12,13 @@
 
 struct supervisor {
 	int signal_fd;
+	int notify_fd; /* see sdnotify_open; -1: none; owned */
 	sigset_t old_mask;
 	bool raw; /* our terminal is in raw mode and must be put back */
 	struct termios old_termios;
 };
 
-#define SUPERVISOR_INIT { .signal_fd = -1 }
+#define SUPERVISOR_INIT { .signal_fd = -1, .notify_fd = -1 }
 
 /* Before the process is made: blocks signals, so that none is lost. The child resets its mask. */
 int supervise_signals(struct supervisor *sup, struct err *err) MUST_CHECK;
