@@ -100,7 +100,7 @@ $(O)/.headers:
 # --- tests ---
 
 # A unit test links the archives that its module may use, and nothing above.
-TEST_LIBS := -lcmocka -Wl,--as-needed -lseccomp -lcap -lyajl -lmnl
+TEST_LIBS := -lcmocka -Wl,--as-needed -lm -lseccomp -lcap -lyajl -lmnl
 UNIT_SRCS := $(wildcard tests/unit/*/test_*.c)
 UNIT_TESTS := $(patsubst %.c,$(O)/%,$(UNIT_SRCS))
 

@@ -121,6 +121,8 @@ static int make_groups(struct cgroup *cg, const struct cgroup_limits *l, bool *r
 		       struct err *err)
 {
 	*ret_fresh = true;
+	for (size_t i = 0; i < cg->n_hiers; i++)
+		cg->hiers[i].n_made = 0;
 	for (size_t i = 0; i < cg->n_hiers; i++) {
 		struct cgroup_hier *h = &cg->hiers[i];
 		int r = h->v2 ? cgroup_v2_make(cg, h, err) : cgroup_v1_make(cg, h, l, err);
