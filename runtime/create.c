@@ -22,6 +22,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "runtime/hooks.h"
+#include "runtime/rdt.h"
 #include "runtime/sdnotify.h"
 #include "runtime/setup.h"
 #include "runtime/state.h"
@@ -239,6 +240,15 @@ static int move_devices(struct setup *s, struct err *err)
 	return ns_netdev_move(from, to, devices, spec->n_net_devices, NULL, NULL, err);
 }
 
+static int join_rdt(struct setup *s, struct err *err)
+{
+	const struct rdt_config rdt = rdt_config_of(s->container->id, s->spec->rdt);
+	int rc = rdt_apply(&rdt, s->child.pid, err);
+
+	s->joined_rdt = rc == 0;
+	return rc;
+}
+
 /* What only the parent has the rights to do for the child, before the child goes on. */
 static int prepare_child(struct setup *s, struct err *err)
 {
@@ -255,6 +265,8 @@ static int prepare_child(struct setup *s, struct err *err)
 		return rc;
 	if (spec->has_process &&
 	    (rc = ns_process_oom_score(s->rt->proc_fd, s->child.pid, &spec->process, err)) < 0)
+		return rc;
+	if (spec->rdt && (rc = join_rdt(s, err)) < 0)
 		return rc;
 	if ((rc = proc_stat_read(s->rt->proc_fd, s->child.pid, &st, err)) < 0)
 		return rc;
@@ -336,6 +348,12 @@ void setup_undo(struct setup *s)
 	struct err e = ERR_INIT;
 
 	child_kill(&s->child);
+	if (s->joined_rdt) {
+		const struct rdt_config rdt = rdt_config_of(s->container->id, s->spec->rdt);
+
+		if (rdt_remove(&rdt, &e) < 0)
+			log_warn("%s, going on", e.msg);
+	}
 	if (s->made_cgroup && cgroup_destroy(s->cgroup, &e) < 0)
 		log_warn("%s, going on", e.msg);
 	if (s->ran_hooks) {

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "runtime/hooks.h"
+#include "runtime/rdt.h"
 #include "runtime/state.h"
 
 static int open_with_cgroup(struct runtime *rt, const char *id, enum container_lock lock,
@@ -151,6 +152,15 @@ static int kill_everything(struct container *c, struct cgroup *cg, struct err *e
 	return c->pidfd >= 0 ? wait_end(c, err) : 0;
 }
 
+static void leave_rdt(const struct container *c, const struct spec_rdt *rdt)
+{
+	const struct rdt_config config = rdt_config_of(c->id, rdt);
+	struct err e = ERR_INIT;
+
+	if (rdt_remove(&config, &e) < 0)
+		log_warn("%s, going on", e.msg);
+}
+
 int lifecycle_destroy(struct container *c, const struct spec *spec, struct err *err)
 {
 	struct cgroup *cg;
@@ -162,6 +172,8 @@ int lifecycle_destroy(struct container *c, const struct spec *spec, struct err *
 		rc = cgroup_destroy(cg, err);
 	if (rc < 0)
 		return rc;
+	if (spec && spec->rdt)
+		leave_rdt(c, spec->rdt);
 	c->pid = 0;
 	c->status = CONTAINER_STOPPED;
 	if (spec)
