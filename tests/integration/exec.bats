@@ -35,7 +35,8 @@ up() {
 	expect 0 hull exec "$ID" true
 	expect 137 hull exec "$ID" sh -c 'kill -KILL $$'
 	expect "$ERROR" hull exec "$ID" no-such-program
-	says 'no-such-program\": executable file not found in $PATH'
+	says no-such-program
+	says ': executable file not found in $PATH'
 	expect "$ERROR" hull exec nobody true
 	says 'does not exist'
 }

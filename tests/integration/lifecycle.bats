@@ -154,7 +154,7 @@ load lib
 	only_hull
 	create
 	for signal in NOSUCH 0x9 9x 65 -1 ''; do
-		expect 1 hull kill "$ID" "$signal"
+		expect 2 hull kill "$ID" "$signal"
 	done
 	equal "$(container_status)" created
 }
@@ -207,7 +207,8 @@ load lib
 	run hull create --bundle "$BUNDLE" "$ID" 3>&-
 	[[ $status != 0 ]] || run hull start "$ID"
 	[[ $status == 1 ]]
-	says 'no-such-program\": executable file not found in $PATH'
+	says no-such-program
+	says ': executable file not found in $PATH'
 }
 
 @test "list shows containers, in a table, by id, as JSON" {
