@@ -31,6 +31,7 @@
 #define DESTROY_TIMEOUT_MS   10000
 #define DESTROY_PAUSE_MAX_MS 50
 #define DELEGATE_LIST_MAX    4096
+#define GROUPS_OF_MAX	     (1u << 20)
 
 int cgroup_open(enum cgroup_manager manager, const char *path, struct cgroup **ret, struct err *err)
 {
@@ -222,7 +223,7 @@ static int join_dir(const struct cgroup_hier *h, int dirfd, const char *dir, pid
 		    struct err *err)
 {
 	const char *name = pid == 0 && !h->v2 ? "tasks" : "cgroup.procs";
-	char file[PATH_MAX], number[16];
+	char file[PATH_MAX + 16], number[16];
 	int r;
 
 	(void)snprintf(number, sizeof(number), "%d", pid);
@@ -235,21 +236,57 @@ static int join_dir(const struct cgroup_hier *h, int dirfd, const char *dir, pid
 	return r < 0 ? err_wrap(err, r, "join cgroup '%s'", h->dir) : 0;
 }
 
+static int join_hier(const struct cgroup_hier *h, pid_t pid, struct err *err)
+{
+	char dir[PATH_MAX];
+
+	/* By path and not by descriptor: most hierarchies of a v1 host are used only here. */
+	(void)snprintf(dir, sizeof(dir), "%s/", h->dir);
+	return join_dir(h, AT_FDCWD, dir, pid, err);
+}
+
 int cgroup_join(struct cgroup *cg, pid_t pid, bool in_v2, struct err *err)
 {
 	if (cg->manager == CGROUP_MANAGER_DISABLED)
 		return 0;
 	for (size_t i = 0; i < cg->n_hiers; i++) {
 		const struct cgroup_hier *h = &cg->hiers[i];
-		char dir[PATH_MAX];
-		int r;
+		int r = h->v2 && in_v2 ? 0 : join_hier(h, pid, err);
 
-		if (h->v2 && in_v2)
-			continue;
-		/* By path and not by descriptor: most hierarchies of a v1 host are used only here.
-		 */
-		(void)snprintf(dir, sizeof(dir), "%s/", h->dir);
-		r = join_dir(h, AT_FDCWD, dir, pid, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Joins the group that process init is in now, below h's; r and err say why not h's itself. */
+static int join_group_of(struct cgroup *cg, const struct cgroup_hier *h, pid_t init, pid_t pid,
+			 int r, struct err *err)
+{
+	FREE char *file = mem_xprintf("/proc/%d/cgroup", init);
+	size_t len = strlen(h->dir);
+	BUF text = BUF_INIT;
+	const char *own;
+
+	if (io_read_file(AT_FDCWD, file, GROUPS_OF_MAX, &text, NULL) < 0)
+		return r;
+	own = cgroup_dir_of(&cg->arena, h, buf_str(&text));
+	if (strncmp(own, h->dir, len) != 0 || own[len] != '/')
+		return r;
+	own = arena_printf(&cg->arena, "%s/", own);
+	return strlen(own) < PATH_MAX ? join_dir(h, AT_FDCWD, own, pid, err) : r;
+}
+
+int cgroup_join_beside(struct cgroup *cg, pid_t init, pid_t pid, bool in_v2, struct err *err)
+{
+	if (cg->manager == CGROUP_MANAGER_DISABLED)
+		return 0;
+	for (size_t i = 0; i < cg->n_hiers; i++) {
+		const struct cgroup_hier *h = &cg->hiers[i];
+		int r = h->v2 && in_v2 ? 0 : join_hier(h, pid, err);
+
+		if (r == -EBUSY && h->v2)
+			r = join_group_of(cg, h, init, pid, r, err);
 		if (r < 0)
 			return r;
 	}

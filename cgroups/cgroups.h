@@ -148,6 +148,13 @@ int cgroup_remove_empty(struct cgroup *cg, struct err *err) MUST_CHECK;
 int cgroup_join(struct cgroup *cg, pid_t pid, bool in_v2, struct err *err) MUST_CHECK;
 
 /*
+ * cgroup_join for exec. A cgroup2 group whose container has given controllers to groups below takes
+ * no processes (-EBUSY); then it is the group of the container's process init, which is below too.
+ */
+int cgroup_join_beside(struct cgroup *cg, pid_t init, pid_t pid, bool in_v2,
+		       struct err *err) MUST_CHECK;
+
+/*
  * Moves a process (pid 0: as above) to the sub-group sub, which must exist, for exec --cgroup:
  * "path" in every hierarchy, "ctrl[,ctrl]:path" only in those of the controllers named ("unified"
  * for the cgroup2 part of a hybrid host). No ".." or symlink leads out of the group.

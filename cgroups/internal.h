@@ -132,6 +132,7 @@ struct cgroup_change {
 	enum cgroup_undo undo;
 	const char *rest;    /* CGROUP_UNDO_KEYED; NULL: not known */
 	bool may_be_missing; /* no such file: skipped */
+	bool may_be_ignored; /* a kernel that takes the value and forgets it is found out */
 };
 
 struct cgroup_plan {
@@ -226,6 +227,11 @@ size_t cgroup_devices_bpf_build(const struct cgroup_device_list *rules, struct b
 size_t cgroup_devices_bpf_max(size_t n_rules);
 int cgroup_devices_bpf_apply(struct cgroup_hier *h, const struct cgroup_device_list *rules,
 			     struct err *err) MUST_CHECK;
+
+/* ---- view.c ---- */
+
+/* The directory in h of a process, by the content of its /proc/PID/cgroup ("ID:NAMES:PATH" lines). */
+char *cgroup_dir_of(struct arena *a, const struct cgroup_hier *h, const char *text);
 
 /* ---- procs.c ---- */
 

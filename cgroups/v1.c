@@ -265,6 +265,17 @@ static int plan_use_hierarchy(struct cgroup_plan *p, struct cgroup_hier *h, stru
 	return 0;
 }
 
+/* Kernels keep the file for kernel memory longer than the limit behind it. */
+static void plan_kernel_memory(struct cgroup_plan *p, struct cgroup_hier *h, const char *property,
+			       const char *file, const struct opt_i64 *value)
+{
+	size_t n = p->n;
+
+	plan_memory_file(p, h, property, file, value);
+	if (p->n > n)
+		p->changes[n].may_be_ignored = value->value > 0;
+}
+
 int cgroup_v1_memory(struct cgroup_plan *p, struct cgroup_hier *h, struct err *err)
 {
 	const struct cgroup_limits *l = p->limits;
@@ -276,9 +287,9 @@ int cgroup_v1_memory(struct cgroup_plan *p, struct cgroup_hier *h, struct err *e
 		return r;
 	plan_memory_file(p, h, "memory.reservation", "memory.soft_limit_in_bytes",
 			 &l->memory_reservation);
-	plan_memory_file(p, h, "memory.kernel", "memory.kmem.limit_in_bytes", &l->memory_kernel);
-	plan_memory_file(p, h, "memory.kernelTCP", "memory.kmem.tcp.limit_in_bytes",
-			 &l->memory_kernel_tcp);
+	plan_kernel_memory(p, h, "memory.kernel", "memory.kmem.limit_in_bytes", &l->memory_kernel);
+	plan_kernel_memory(p, h, "memory.kernelTCP", "memory.kmem.tcp.limit_in_bytes",
+			   &l->memory_kernel_tcp);
 	if (l->memory_swappiness.set)
 		(void)cgroup_plan_add(p, h, "memory.swappiness", "memory.swappiness", "%llu",
 				      (unsigned long long)l->memory_swappiness.value);

@@ -51,8 +51,7 @@ static void describe(struct arena *a, const struct cgroup_hier *h, const char *d
 	}
 }
 
-/* The caller's path in h, by text, the content of /proc/self/cgroup ("ID:NAMES:PATH" lines). */
-static char *own_path(struct arena *a, const struct cgroup_hier *h, const char *text)
+char *cgroup_dir_of(struct arena *a, const struct cgroup_hier *h, const char *text)
 {
 	char *rest = arena_strdup(a, text), *line;
 	size_t skip = strlen(h->root);
@@ -85,7 +84,7 @@ static int make_mounts(struct cgroup *cg, struct err *err)
 	for (size_t i = 0; i < cg->n_hiers; i++) {
 		const struct cgroup_hier *h = &cg->hiers[i];
 
-		describe(&cg->arena, h, own ? own_path(&cg->arena, h, buf_str(&text)) : h->dir,
+		describe(&cg->arena, h, own ? cgroup_dir_of(&cg->arena, h, buf_str(&text)) : h->dir,
 			 &mounts[i]);
 	}
 	cg->mounts = mounts;

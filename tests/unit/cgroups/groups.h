@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -126,7 +127,8 @@ static inline struct cgroup_hier *need_controller(struct group *g, enum cgroup_c
 	struct cgroup_hier *h = group_at(g, ctrl);
 
 	if (!h) {
-		print_message("# needs a host with controller '%s'\n", cgroup_ctrl_name(ctrl, false));
+		print_message("# needs a host with controller '%s'\n",
+			      cgroup_ctrl_name(ctrl, false));
 		skip();
 	}
 	return h;
@@ -158,6 +160,7 @@ static inline pid_t group_fork(struct group *g, int (*body)(void *), void *arg)
 	if (pid == 0) {
 		struct err e = ERR_INIT;
 
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (cgroup_join(g->cg, 0, false, &e) < 0) {
 			fprintf(stderr, "# %s\n", e.msg);
 			_exit(99);

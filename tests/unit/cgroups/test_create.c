@@ -106,8 +106,10 @@ static void groups_above_are_made_and_undone(void **state)
 		assert_int_equal(access(h->dir, F_OK), 0);
 		/* A cpuset without processors would take no process. */
 		if (!h->v2 && h->ctrls & 1u << CTRL_CPUSET) {
-			assert_true(cgroup_read(&cg->hiers[i], "cpuset.cpus", cpus, sizeof(cpus), &e) > 0);
-			assert_true(cgroup_read(&cg->hiers[i], "cpuset.mems", cpus, sizeof(cpus), &e) > 0);
+			assert_true(cgroup_read(&cg->hiers[i], "cpuset.cpus", cpus, sizeof(cpus),
+						&e) > 0);
+			assert_true(cgroup_read(&cg->hiers[i], "cpuset.mems", cpus, sizeof(cpus),
+						&e) > 0);
 		}
 	}
 	CHECK_OK(cgroup_destroy(cg, &e), e);
@@ -272,7 +274,8 @@ static void exec_into_a_subgroup(void **state)
 
 static void no_way_out_of_the_group(void **state)
 {
-	static const char *const paths[] = {"..", "../..", "/..", "sub/../../..", "../../../../../../.."};
+	static const char *const paths[] = {"..", "../..", "/..", "sub/../../..",
+					    "../../../../../../.."};
 	struct group *g = *state;
 	struct err e = ERR_INIT;
 	pid_t pid;
@@ -330,7 +333,7 @@ static int try_devices(void *arg)
 		char path[64];
 		int fd, got;
 
-		(void)snprintf(path, sizeof(path), "/dev/shm/hull-test-%d", getpid());
+		(void)snprintf(path, sizeof(path), "/dev/hull-test-%d", getpid());
 		(void)unlink(path);
 		if (mknod(path, S_IFCHR | 0600, makedev(tries->major, tries->minor)) < 0) {
 			fprintf(stderr, "# mknod: %m\n");
@@ -366,7 +369,10 @@ static void run_tries(struct group *g, const struct cgroup_device_rule *rules, s
 	CHECK_OK(cgroup_destroy(g->cg, &e), e);
 }
 
-#define DENY_ALL {false, 'a', -1, -1, true, true, true}
+#define DENY_ALL                                                                                   \
+	{                                                                                          \
+		false, 'a', -1, -1, true, true, true                                               \
+	}
 
 static void only_allowed_devices_open(void **state)
 {
@@ -375,9 +381,15 @@ static void only_allowed_devices_open(void **state)
 		{true, 'c', 1, 11, true, false, false},
 	};
 	static const struct device_try tries[] = {
-		{1, 3, O_RDWR, 0},	{1, 5, O_RDONLY, 0},	 {1, 9, O_RDONLY, 0},
-		{1, 1, O_RDONLY, EPERM}, {10, 229, O_RDWR, EPERM}, {1, 11, O_RDONLY | O_NONBLOCK, 0},
-		{1, 11, O_WRONLY, EPERM}, {1, 11, O_RDWR, EPERM}, {0, 0, 0, 0},
+		{1, 3, O_RDWR, 0},
+		{1, 5, O_RDONLY, 0},
+		{1, 9, O_RDONLY, 0},
+		{1, 1, O_RDONLY, EPERM},
+		{10, 229, O_RDWR, EPERM},
+		{1, 11, O_RDONLY | O_NONBLOCK, 0},
+		{1, 11, O_WRONLY, EPERM},
+		{1, 11, O_RDWR, EPERM},
+		{0, 0, 0, 0},
 	};
 
 	run_tries(*state, rules, ARRAY_SIZE(rules), tries);
@@ -392,7 +404,9 @@ static void later_rules_win(void **state)
 	};
 	/* Behind the denial the rules of every container give null back. */
 	static const struct device_try tries[] = {
-		{1, 3, O_RDWR, 0}, {1, 11, O_RDONLY | O_NONBLOCK, 0}, {1, 11, O_WRONLY, EPERM},
+		{1, 3, O_RDWR, 0},
+		{1, 11, O_RDONLY | O_NONBLOCK, 0},
+		{1, 11, O_WRONLY, EPERM},
 		{0, 0, 0, 0},
 	};
 
@@ -405,7 +419,9 @@ static void everything_but_one(void **state)
 		{false, 'c', 1, 11, true, true, true},
 	};
 	static const struct device_try tries[] = {
-		{1, 3, O_RDWR, 0}, {1, 11, O_RDONLY | O_NONBLOCK, EPERM}, {1, 8, O_RDONLY, 0},
+		{1, 3, O_RDWR, 0},
+		{1, 11, O_RDONLY | O_NONBLOCK, EPERM},
+		{1, 8, O_RDONLY, 0},
 		{0, 0, 0, 0},
 	};
 
@@ -421,7 +437,9 @@ static void rules_of_a_group_that_was_there(void **state)
 		{true, 'c', 1, 11, true, true, true},
 	};
 	static const struct device_try tries[] = {
-		{1, 11, O_RDONLY | O_NONBLOCK, 0}, {1, 1, O_RDONLY, EPERM}, {0, 0, 0, 0},
+		{1, 11, O_RDONLY | O_NONBLOCK, 0},
+		{1, 1, O_RDONLY, EPERM},
+		{0, 0, 0, 0},
 	};
 	const struct cgroup_limits l = {.devices = first, .n_devices = 1};
 	struct group *g = *state;
@@ -447,7 +465,8 @@ static void delegated_files(void **state)
 	CHECK_OK(cgroup_delegate(g->cg, 1234, 5678, &e), e);
 	if (!g->cg->v2)
 		skip();
-	for (const char *const *file = (const char *const[]){"", "cgroup.procs", "cgroup.subtree_control", NULL};
+	for (const char *const *file =
+		     (const char *const[]){"", "cgroup.procs", "cgroup.subtree_control", NULL};
 	     *file; file++) {
 		FREE char *path = mem_xprintf("%s/%s", g->cg->v2->dir, *file);
 
@@ -461,7 +480,9 @@ static void disabled_touches_nothing(void **state)
 {
 	static const struct cgroup_device_rule deny[] = {DENY_ALL};
 	const struct cgroup_limits unlimited = {
-		.memory_limit = {true, -1}, .devices = deny, .n_devices = 1,
+		.memory_limit = {true, -1},
+		.devices = deny,
+		.n_devices = 1,
 	};
 	const struct cgroup_limits limited = {.memory_limit = {true, 1 << 20}};
 	const struct cgroup_mount_info *mounts;

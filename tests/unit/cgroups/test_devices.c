@@ -25,8 +25,13 @@ static struct cgroup_device_rule rule(bool allow, char type, int64_t major, int6
 				      unsigned int access)
 {
 	return (struct cgroup_device_rule){
-		.allow = allow, .type = type, .major = major, .minor = minor,
-		.read = access & R, .write = access & W, .mknod = access & M,
+		.allow = allow,
+		.type = type,
+		.major = major,
+		.minor = minor,
+		.read = access & R,
+		.write = access & W,
+		.mknod = access & M,
 	};
 }
 
@@ -91,7 +96,8 @@ static bool by_program(const struct bpf_insn *insns, size_t n, const struct requ
 			  (q->access & M ? BPF_DEVCG_ACC_MKNOD : 0);
 	const uint32_t ctx[3] = {
 		access << 16 | (q->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR),
-		q->major, q->minor,
+		q->major,
+		q->minor,
 	};
 	uint64_t reg[16] = {0};
 
@@ -147,14 +153,17 @@ static void compare(const struct cgroup_device_list *dl, bool v1_holds_it)
 		assert_int_equal(r, 0);
 	for (unsigned int i = 0; i < 2u * 4 * 4 * 7; i++) {
 		const struct request q = {
-			.type = i & 1 ? 'b' : 'c', .major = i / 2 % 4, .minor = i / 8 % 4,
+			.type = i & 1 ? 'b' : 'c',
+			.major = i / 2 % 4,
+			.minor = i / 8 % 4,
 			.access = i / 32 + 1,
 		};
 		bool want = by_rules(dl, &q);
 
-		if (by_program(insns, n, &q) != want || (r == 0 && by_exceptions(allow, &ex, &q) != want))
-			print_message("# %c %u:%u %u should be %d\n", q.type, q.major, q.minor, q.access,
-				      want);
+		if (by_program(insns, n, &q) != want ||
+		    (r == 0 && by_exceptions(allow, &ex, &q) != want))
+			print_message("# %c %u:%u %u should be %d\n", q.type, q.major, q.minor,
+				      q.access, want);
 		assert_int_equal(by_program(insns, n, &q), want);
 		if (r == 0)
 			assert_int_equal(by_exceptions(allow, &ex, &q), want);
@@ -257,10 +266,11 @@ static void every_container_has_the_harmless_ones(void **state)
 		{'c', 1, 3, R | W | M}, {'c', 1, 5, R | W | M}, {'c', 1, 7, R | W | M},
 		{'c', 1, 8, R | W | M}, {'c', 1, 9, R | W | M}, {'c', 5, 0, R | W | M},
 		{'c', 5, 1, R | W | M}, {'c', 5, 2, R | W | M}, {'c', 136, 77, R | W | M},
-		{'c', 10, 229, M},	{'b', 8, 0, M},
+		{'c', 10, 229, M},      {'b', 8, 0, M},
 	};
 	static const struct request no[] = {
-		{'c', 1, 1, R}, {'c', 10, 229, R}, {'b', 8, 0, R}, {'b', 8, 0, W | M}, {'c', 10, 200, R | W},
+		{'c', 1, 1, R},     {'c', 10, 229, R},     {'b', 8, 0, R},
+		{'b', 8, 0, W | M}, {'c', 10, 200, R | W},
 	};
 	const struct cgroup_device_rule deny = rule(false, 'a', -1, -1, R | W | M);
 	const struct cgroup_limits l = {.devices = &deny, .n_devices = 1};

@@ -28,17 +28,21 @@ static struct cgroup *parse(const char *mountinfo)
 
 static void systemd_hybrid(void **state)
 {
-	struct cgroup *cg = parse(
-		"25 30 0:23 / /sys rw,nosuid shared:7 - sysfs sysfs rw\n"
-		"31 25 0:26 / /sys/fs/cgroup ro,nosuid shared:9 - tmpfs tmpfs ro,size=4096k,mode=755\n"
-		"32 31 0:27 / /sys/fs/cgroup/unified rw,nosuid shared:10 - cgroup2 cgroup2 rw,nsdelegate\n"
-		"33 31 0:28 / /sys/fs/cgroup/systemd rw shared:11 - cgroup cgroup "
-		"rw,xattr,release_agent=/lib/systemd/agent,name=systemd\n"
-		"34 31 0:32 / /sys/fs/cgroup/cpu,cpuacct rw shared:15 - cgroup cgroup rw,cpu,cpuacct\n"
-		"35 31 0:33 / /sys/fs/cgroup/net_cls,net_prio rw shared:16 - cgroup cgroup "
-		"rw,net_cls,net_prio\n"
-		"36 31 0:34 / /sys/fs/cgroup/memory rw shared:17 - cgroup cgroup rw,memory,clone_children\n"
-		"37 31 0:35 / /sys/fs/cgroup/perf_event rw - cgroup cgroup rw,perf_event\n");
+	struct cgroup *cg =
+		parse("25 30 0:23 / /sys rw,nosuid shared:7 - sysfs sysfs rw\n"
+		      "31 25 0:26 / /sys/fs/cgroup ro,nosuid shared:9 - tmpfs tmpfs "
+		      "ro,size=4096k,mode=755\n"
+		      "32 31 0:27 / /sys/fs/cgroup/unified rw,nosuid shared:10 - cgroup2 cgroup2 "
+		      "rw,nsdelegate\n"
+		      "33 31 0:28 / /sys/fs/cgroup/systemd rw shared:11 - cgroup cgroup "
+		      "rw,xattr,release_agent=/lib/systemd/agent,name=systemd\n"
+		      "34 31 0:32 / /sys/fs/cgroup/cpu,cpuacct rw shared:15 - cgroup cgroup "
+		      "rw,cpu,cpuacct\n"
+		      "35 31 0:33 / /sys/fs/cgroup/net_cls,net_prio rw shared:16 - cgroup cgroup "
+		      "rw,net_cls,net_prio\n"
+		      "36 31 0:34 / /sys/fs/cgroup/memory rw shared:17 - cgroup cgroup "
+		      "rw,memory,clone_children\n"
+		      "37 31 0:35 / /sys/fs/cgroup/perf_event rw - cgroup cgroup rw,perf_event\n");
 
 	(void)state;
 	assert_int_equal(cg->n_hiers, 6);
@@ -55,17 +59,18 @@ static void systemd_hybrid(void **state)
 	cgroup_free(cg);
 }
 
-/* A container without a cgroup namespace sees its own part, one in a namespace may see parts above. */
+/* A container without a cgroup namespace sees its own part, one in a namespace may see parts above.
+ */
 static void the_mount_that_shows_most_wins(void **state)
 {
-	struct cgroup *cg = parse(
-		"1 0 0:30 /../.. /old/memory rw - cgroup cgroup rw,memory\n"
-		"2 0 0:30 /docker/x /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-		"3 0 0:30 /docker/y /other rw - cgroup cgroup rw,memory\n"
-		"4 0 0:31 /docker/x /part/pids rw - cgroup cgroup rw,pids\n"
-		"5 0 0:31 / /whole/pids rw - cgroup cgroup rw,pids\n"
-		"6 0 0:31 / /again/pids rw - cgroup cgroup rw,pids\n"
-		"7 0 0:32 /.. /sys/fs/cgroup/freezer rw - cgroup cgroup rw,freezer\n");
+	struct cgroup *cg =
+		parse("1 0 0:30 /../.. /old/memory rw - cgroup cgroup rw,memory\n"
+		      "2 0 0:30 /docker/x /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+		      "3 0 0:30 /docker/y /other rw - cgroup cgroup rw,memory\n"
+		      "4 0 0:31 /docker/x /part/pids rw - cgroup cgroup rw,pids\n"
+		      "5 0 0:31 / /whole/pids rw - cgroup cgroup rw,pids\n"
+		      "6 0 0:31 / /again/pids rw - cgroup cgroup rw,pids\n"
+		      "7 0 0:32 /.. /sys/fs/cgroup/freezer rw - cgroup cgroup rw,freezer\n");
 
 	(void)state;
 	assert_int_equal(cg->n_hiers, 2);
@@ -153,7 +158,8 @@ static void this_host(void **state)
 
 static void bad_paths(void **state)
 {
-	static const char *const bad[] = {"", "relative", "./x", "/", "//", "/..", "/a/..", "/a\nb"};
+	static const char *const bad[] = {"",   "relative", "./x",   "/",
+					  "//", "/..",      "/a/..", "/a\nb"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -169,7 +175,9 @@ static void bad_paths(void **state)
 static void dots_never_lead_above_the_root(void **state)
 {
 	static const char *const paths[][2] = {
-		{"/a/./b//c/", "/a/b/c"}, {"/../../x", "/x"}, {"/a/../../../b", "/b"},
+		{"/a/./b//c/", "/a/b/c"},
+		{"/../../x", "/x"},
+		{"/a/../../../b", "/b"},
 	};
 
 	(void)state;

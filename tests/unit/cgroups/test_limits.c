@@ -19,9 +19,19 @@ static void shares_at_the_points_of_the_specification(void **state)
 	static const struct {
 		uint64_t shares, weight;
 	} cases[] = {
-		{0, 1},	     {1, 1},	   {2, 1},	  {3, 2},	 {4, 2},	{512, 59},
-		{1024, 100}, {2048, 174},  {131072, 5478}, {262143, 10000}, {262144, 10000},
-		{262145, 10000}, {UINT64_MAX, 10000},
+		{0, 1},
+		{1, 1},
+		{2, 1},
+		{3, 2},
+		{4, 2},
+		{512, 59},
+		{1024, 100},
+		{2048, 174},
+		{131072, 5478},
+		{262143, 10000},
+		{262144, 10000},
+		{262145, 10000},
+		{UINT64_MAX, 10000},
 	};
 
 	(void)state;
@@ -64,9 +74,9 @@ static void swap_is_what_is_left_above_memory(void **state)
 		int rc;
 		int64_t max;
 	} cases[] = {
-		{-1, 100, 0, -1}, {-1, -1, 0, -1}, {0, -1, 0, -1},   {50, -1, 0, 50},
-		{100, 100, 0, 0}, {150, 100, 0, 50}, {99, 100, -EINVAL, 0}, {100, 0, -EINVAL, 0},
-		{INT64_MAX, 1, 0, INT64_MAX - 1},
+		{-1, 100, 0, -1},      {-1, -1, 0, -1},      {0, -1, 0, -1},
+		{50, -1, 0, 50},       {100, 100, 0, 0},     {150, 100, 0, 50},
+		{99, 100, -EINVAL, 0}, {100, 0, -EINVAL, 0}, {INT64_MAX, 1, 0, INT64_MAX - 1},
 	};
 
 	(void)state;
@@ -74,7 +84,8 @@ static void swap_is_what_is_left_above_memory(void **state)
 		struct err e = ERR_INIT;
 		int64_t max = 0;
 
-		assert_int_equal(cgroup_swap_of(cases[i].swap, cases[i].limit, &max, &e), cases[i].rc);
+		assert_int_equal(cgroup_swap_of(cases[i].swap, cases[i].limit, &max, &e),
+				 cases[i].rc);
 		assert_int_equal(max, cases[i].max);
 		if (cases[i].rc < 0)
 			assert_non_null(strstr(e.msg, "linux.resources.memory.swap: "));
@@ -86,8 +97,8 @@ static void swap_is_what_is_left_above_memory(void **state)
 static const struct cgroup_device_rule odd_type = {.type = 'p', .major = -1, .minor = -1};
 static const struct cgroup_device_rule big_major = {.type = 'c', .major = 1ll << 31, .minor = -1};
 static const struct cgroup_hugepage page_words[] = {
-	{"2MB", 1}, {"64KB", 1}, {"1GB", 1}, {"2", 1},	  {"02MB", 1}, {"2mb", 1},
-	{"2TB", 1}, {"MB", 1},	 {"2MBx", 1}, {"../x", 1}, {NULL, 1},	{"2/MB", 1},
+	{"2MB", 1}, {"64KB", 1}, {"1GB", 1},  {"2", 1},    {"02MB", 1}, {"2mb", 1},
+	{"2TB", 1}, {"MB", 1},   {"2MBx", 1}, {"../x", 1}, {NULL, 1},   {"2/MB", 1},
 };
 static const struct cgroup_unified slash = {"../memory.max", "1"}, dots = {"..", "1"},
 				   empty = {"", "1"}, no_value = {"memory.high", NULL},
@@ -103,7 +114,10 @@ struct check {
 	const char *property; /* NULL: accepted */
 };
 
-#define I64(v) {true, v}
+#define I64(v)                                                                                     \
+	{                                                                                          \
+		true, v                                                                            \
+	}
 #define LIST(field, x) .field = &(x), .n_##field = 1
 
 static void limits_that_make_no_sense_are_named(void **state)
@@ -181,20 +195,35 @@ static void page_sizes(void **state)
 static void limits_that_ask_for_nothing(void **state)
 {
 	const struct cgroup_limits none = {
-		.memory_limit = I64(-1), .memory_swap = I64(-1), .memory_reservation = I64(0),
-		.memory_kernel = I64(0), .memory_kernel_tcp = I64(-1), .cpu_shares = I64(0),
-		.cpu_quota = I64(-1), .cpu_period = I64(0), .pids_limit = I64(-1),
-		.block_weight = I64(0), .net_class_id = I64(0), .cpuset_cpus = "", .cpu_idle = I64(0),
+		.memory_limit = I64(-1),
+		.memory_swap = I64(-1),
+		.memory_reservation = I64(0),
+		.memory_kernel = I64(0),
+		.memory_kernel_tcp = I64(-1),
+		.cpu_shares = I64(0),
+		.cpu_quota = I64(-1),
+		.cpu_period = I64(0),
+		.pids_limit = I64(-1),
+		.block_weight = I64(0),
+		.net_class_id = I64(0),
+		.cpuset_cpus = "",
+		.cpu_idle = I64(0),
 		.memory_disable_oom_killer = {true, false},
 	};
 	const struct cgroup_limits some = {
-		.memory_limit = I64(1), .cpu_shares = I64(2), .pids_limit = I64(0), .cpuset_mems = "0",
-		.block_weight = I64(10), .net_class_id = I64(1), LIST(rdma, bad_rdma),
-		LIST(hugepages, page_words[0]), LIST(net_priorities, bad_interface),
+		.memory_limit = I64(1),
+		.cpu_shares = I64(2),
+		.pids_limit = I64(0),
+		.cpuset_mems = "0",
+		.block_weight = I64(10),
+		.net_class_id = I64(1),
+		LIST(rdma, bad_rdma),
+		LIST(hugepages, page_words[0]),
+		LIST(net_priorities, bad_interface),
 	};
 	static const enum cgroup_ctrl asked[] = {
-		CTRL_MEMORY, CTRL_CPU, CTRL_PIDS, CTRL_CPUSET, CTRL_IO, CTRL_NET_CLS,
-		CTRL_RDMA, CTRL_HUGETLB, CTRL_NET_PRIO,
+		CTRL_MEMORY,  CTRL_CPU,  CTRL_PIDS,    CTRL_CPUSET,   CTRL_IO,
+		CTRL_NET_CLS, CTRL_RDMA, CTRL_HUGETLB, CTRL_NET_PRIO,
 	};
 
 	(void)state;
