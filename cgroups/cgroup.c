@@ -30,6 +30,7 @@
 
 #define DESTROY_TIMEOUT_MS   10000
 #define DESTROY_PAUSE_MAX_MS 50
+#define REMAINS_TIMEOUT_MS   1000
 #define DELEGATE_LIST_MAX    4096
 #define GROUPS_OF_MAX	     (1u << 20)
 
@@ -423,6 +424,7 @@ static int busy_error(struct cgroup *cg, struct cgroup_hier *h, struct err *err)
 	return err_set(err, EBUSY, "remove cgroup '%s': device or resource busy", h->dir);
 }
 
+/* 0: gone; -EBUSY: it has processes. */
 static int remove_unused(struct cgroup_hier *h, struct err *err)
 {
 	struct cgroup_pid_list list = {0};
@@ -432,18 +434,32 @@ static int remove_unused(struct cgroup_hier *h, struct err *err)
 		return r;
 	r = cgroup_hier_pids(h, &list, err);
 	free(list.pids);
-	if (r == 0 && list.n == 0)
-		r = remove_group(h, true, err);
-	return r == -EBUSY ? 0 : r;
+	if (r < 0)
+		return r;
+	return list.n == 0 ? remove_group(h, true, err) : -EBUSY;
 }
 
 int cgroup_remove_empty(struct cgroup *cg, struct err *err)
 {
-	for (size_t i = 0; i < cg->n_hiers && cg->manager != CGROUP_MANAGER_DISABLED; i++) {
-		int r = remove_unused(&cg->hiers[i], err);
+	int64_t end = cgroup_now_ms() + REMAINS_TIMEOUT_MS;
+	unsigned int pause_ms = 1;
+	bool busy = cg->manager != CGROUP_MANAGER_DISABLED;
 
-		if (r < 0)
-			return r;
+	while (busy) {
+		busy = false;
+		for (size_t i = 0; i < cg->n_hiers; i++) {
+			int r = remove_unused(&cg->hiers[i], err);
+
+			if (r < 0 && r != -EBUSY)
+				return r;
+			busy |= r == -EBUSY;
+		}
+		if (cgroup_now_ms() >= end)
+			break;
+		if (busy)
+			wait_empty(cg, pause_ms);
+		if (pause_ms < DESTROY_PAUSE_MAX_MS)
+			pause_ms *= 2;
 	}
 	return 0;
 }

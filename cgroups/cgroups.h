@@ -135,7 +135,8 @@ bool cgroup_is_unified(const struct cgroup *cg);
 
 /*
  * Removes the group where it has no processes (it may have been another one's); one that is in use
- * or missing is left alone. For what a crash left behind.
+ * or missing is left alone. For what a crash left behind, hence it gives processes that are just
+ * dying a second to leave.
  */
 int cgroup_remove_empty(struct cgroup *cg, struct err *err) MUST_CHECK;
 
