@@ -62,8 +62,8 @@ up() {
 	only_hull
 	up
 	for user in 1: :1 1:2:3 x 1x -1 4294967295 4294967296 99999999999999999999 ''; do
-		expect "$ERROR" hull exec --user "$user" "$ID" id -u
-		one_error user
+		expect 2 hull exec --user "$user" "$ID" id -u
+		one_error "'--user'"
 	done
 	expect 0 hull exec --user 4294967294:4294967294 "$ID" id -u
 	equal "$output" 4294967294

@@ -65,7 +65,11 @@ end() {
 	done
 	[[ ${#JOBS[@]} == 0 ]] || kill -KILL "${JOBS[@]}" 2>/dev/null || true
 	kill "$WATCHDOG" 2>/dev/null || true
-	[[ ! -e $T/late ]] || { echo 'timed out'; return 1; }
+	[[ ! -e $T/late ]] || {
+		echo 'timed out'
+		wait_for remove_cgroups "$CGROUP"
+		return 1
+	}
 	wait_for nothing_left || {
 		echo 'left over:'
 		leftovers
@@ -99,10 +103,23 @@ start_watchdog() {
 		sleep=$!
 		wait $sleep
 		touch "$T/late"
+		thaw
 		# shellcheck disable=SC2046 # a list
 		kill -KILL $(test_processes)
 	) >/dev/null 2>&1 </dev/null 3>&- &
 	WATCHDOG=$!
+}
+
+# On cgroup v1 a frozen process does not even die.
+thaw() {
+	local file
+
+	for file in $(find /sys/fs/cgroup -path "*$ID*/freezer.state"); do
+		echo THAWED >"$file"
+	done
+	for file in $(find /sys/fs/cgroup -path "*$ID*/cgroup.freeze"); do
+		echo 0 >"$file"
+	done
 }
 
 nothing_left() {

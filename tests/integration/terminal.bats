@@ -29,7 +29,7 @@ run_in_pty() { # STATUS SIZE
 
 @test "the console socket gets the terminal; its slave is 0, 1, 2 and the controlling one" {
 	script 'tty; tty <&1; tty <&2; ls -l /dev/console; echo controlling >/dev/tty; exec sleep 1000'
-	receive_console < <(sleep 100)
+	receive_console </dev/null
 	create --console-socket "$T/console"
 	hull start "$ID"
 	wait_for terminal_has controlling
@@ -39,7 +39,7 @@ run_in_pty() { # STATUS SIZE
 
 @test "input from the terminal reaches the program, ^C interrupts it" {
 	script 'trap "echo interrupted; exit 9" INT; echo ready; read line; echo "got $line"; while :; do sleep 0.1; done'
-	receive_console < <(printf '!wait ready\nhello\n!wait got hello\n\003\n'; sleep 100)
+	receive_console < <(printf '!wait ready\nhello\n!wait got hello\n\003\n')
 	create --console-socket "$T/console"
 	hull start "$ID"
 	wait_for terminal_has interrupted
@@ -49,7 +49,7 @@ run_in_pty() { # STATUS SIZE
 @test "consoleSize is the size before the program starts" {
 	config '.process.consoleSize = {"height": 31, "width": 97}'
 	script 'stty size; exec sleep 1000'
-	receive_console < <(sleep 100)
+	receive_console </dev/null
 	create --console-socket "$T/console"
 	hull start "$ID"
 	wait_for terminal_has '31 97'
@@ -64,7 +64,7 @@ run_in_pty() { # STATUS SIZE
 
 @test "the window follows the holder of the terminal" {
 	script 'trap "stty size" WINCH; echo ready; while :; do sleep 0.1; done'
-	receive_console < <(printf '!wait ready\n!size 44x111\n'; sleep 100)
+	receive_console < <(printf '!wait ready\n!size 44x111\n')
 	create --console-socket "$T/console"
 	hull start "$ID"
 	wait_for terminal_has '44 111'
@@ -90,7 +90,7 @@ run_in_pty() { # STATUS SIZE
 	with_user_namespace
 	config '.process.user = {"uid": 1000, "gid": 1000}'
 	script 'stat -c %u $(tty); echo works >/dev/tty; test -w /dev/console && echo writable; exec sleep 1000'
-	receive_console < <(sleep 100)
+	receive_console </dev/null
 	create --console-socket "$T/console"
 	hull start "$ID"
 	wait_for terminal_has writable
