@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The features document: every name in it is one that the parsers take, and none of theirs is
  * missing. */
-#include "spec_cases.h"
+#include "tests/unit/runtime/spec_cases.h"
 
 #include <stdio.h>
 

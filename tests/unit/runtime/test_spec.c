@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* config.json's top level: version, root, names, annotations, hooks, vm, and loading from a bundle.
  */
-#include "spec_cases.h"
+#include "tests/unit/runtime/spec_cases.h"
 
 #include <errno.h>
 #include <fcntl.h>

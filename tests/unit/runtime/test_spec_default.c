@@ -3,7 +3,7 @@
  * The configurations that hull hands out: what the spec command prints, and config.json.example, as
  * it stands and with every property in use that it sets aside by a "_".
  */
-#include "spec_cases.h"
+#include "tests/unit/runtime/spec_cases.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>

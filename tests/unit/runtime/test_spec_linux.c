@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* config.json's linux object but for resources and seccomp, and the checks across sections. */
-#include "spec_cases.h"
+#include "tests/unit/runtime/spec_cases.h"
 
 #include <linux/mempolicy.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* config.json's mounts: kinds, sources, options, id mappings. */
-#include "spec_cases.h"
+#include "tests/unit/runtime/spec_cases.h"
 
 #include <stdio.h>
 #include <sys/mount.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* config.json's process object, from the file and on its own (exec --process). */
-#include "spec_cases.h"
+#include "tests/unit/runtime/spec_cases.h"
 
 #include <errno.h>
 #include <linux/capability.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* linux.resources, from config.json and on its own (update --resources). */
-#include "spec_cases.h"
+#include "tests/unit/runtime/spec_cases.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* linux.seccomp: what becomes of its names, and every combination that is refused. */
-#include "spec_cases.h"
+#include "tests/unit/runtime/spec_cases.h"
 
 #include <linux/seccomp.h>
 #include <seccomp.h>
