@@ -106,7 +106,7 @@ log_has() {
 		equal "$(limits)" '67108864 50000 50 '
 	fi
 	expect 0 dock update --memory 32m --memory-swap -1 --pids-limit 40 box1
-	[[ $(limits) == 33554432\ 50000\ *40\  ]]
+	matches "$(limits)" '33554432 50000 *40 '
 }
 
 @test "a program that eats more than --memory is killed and docker knows why" {
