@@ -33,7 +33,8 @@ static int read_destination(const struct json_node *n, const struct spec_ctx *ct
 static int read_options(const struct json_node *n, const struct spec_ctx *ctx, struct ns_mount *m,
 			struct err *err)
 {
-	const char *const *given = NULL, **options;
+	const char *const *given = NULL;
+	const char **options;
 	struct err why = ERR_INIT;
 	size_t count = 0;
 	bool is_bind = m->type && strcmp(m->type, "bind") == 0;

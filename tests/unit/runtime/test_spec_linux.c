@@ -56,6 +56,25 @@ static void test_bad_namespaces(void **state)
 	spec_check_bad(cases, ARRAY_SIZE(cases));
 }
 
+/* The kernel takes 340 ranges, more than any configuration needs. */
+static void test_too_many_mappings(void **state)
+{
+	BUF text = BUF_INIT;
+	struct spec *spec = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	buf_adds(&text, "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"r\"},"
+			"\"linux\":{\"uidMappings\":[");
+	for (int i = 0; i < 341; i++)
+		buf_addf(&text, "%s{\"containerID\":%d,\"hostID\":%d,\"size\":1}", i ? "," : "", i,
+			 i);
+	buf_adds(&text, "]}}");
+	assert_true(spec_parse(BUNDLE, "c", text.data, text.len, &spec, &err) < 0);
+	assert_string_equal(err.msg, "c:1:66: linux.uidMappings: 341 mappings, the kernel takes at "
+				     "most 340");
+}
+
 static void test_unmapped_user(void **state)
 {
 	static const struct bad_case cases[] = {
@@ -489,6 +508,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_namespaces),
+		cmocka_unit_test(test_too_many_mappings),
 		cmocka_unit_test(test_unmapped_user),
 		cmocka_unit_test(test_bad_time_and_sysctl),
 		cmocka_unit_test(test_sysctl_is_checked),

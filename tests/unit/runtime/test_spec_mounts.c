@@ -149,6 +149,7 @@ static void test_good(void **state)
 {
 	static const char *const texts[] = {
 		TOP("'mounts':[]"),
+		MOUNT("'destination':'/proc','options':['remount','ro']"),
 		MOUNT("'destination':'/a','type':'tmpfs','options':null"),
 		MOUNT("'destination':'/"
 		      "a','type':'tmpfs','options':[],'uidMappings':[],'gidMappings':[]"),
