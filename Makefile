@@ -81,6 +81,14 @@ $(O)/hull-netdev: $(call obj,namespaces/netdev/main.c) $(call libs,base)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -pie -Wl,-z,relro,-z,now -o $@ $^ -lmnl
 
+# The version names the commit; a new one has only main.c built again.
+COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+$(O)/runtime/oci/main.o: private ALL_CFLAGS += -DHULL_COMMIT='"$(COMMIT)"'
+$(O)/runtime/oci/main.o: $(O)/.commit
+$(O)/.commit: FORCE
+	@mkdir -p $(O)
+	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
+
 # Changes when the compiler or its flags do, and so has everything built again.
 $(O)/.flags: FORCE
 	@mkdir -p $(O)

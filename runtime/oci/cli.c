@@ -120,7 +120,7 @@ static int each_match(struct cli *cli, const regex_t *re,
 			continue;
 		rc = fn(cli, ids[i], data, first ? NULL : err);
 		if (rc < 0 && !first)
-			first = rc;
+			first = err_wrap(err, rc, "%s", ids[i]);
 	}
 	free_ids(ids);
 	return first;
