@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +31,21 @@
 
 /* ---- everything that has no side effect ---- */
 
+/* Without waiting for a writer, should it be a fifo. */
+static int read_config(int dir, const char *file, struct buf *text, struct err *err)
+{
+	struct stat st;
+	CLOSE_FD int fd = openat(dir, file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, "open '%s'", file);
+	if (S_ISDIR(st.st_mode))
+		return err_code(err, EISDIR, "open '%s'", file);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, EINVAL, "'%s' is not a regular file", file);
+	return io_read_all(fd, file, JSON_MAX_BYTES, text, err);
+}
+
 static int load_spec(struct setup *s, struct buf *text, struct err *err)
 {
 	const char *bundle = s->options->bundle ? s->options->bundle : ".";
@@ -44,7 +60,7 @@ static int load_spec(struct setup *s, struct buf *text, struct err *err)
 	if (dir < 0)
 		return err_sys(err, "bundle '%s'", bundle);
 
-	int rc = io_read_file(dir, file, JSON_MAX_BYTES, text, err);
+	int rc = read_config(dir, file, text, err);
 
 	if (rc < 0)
 		return err_wrap(err, rc, "bundle '%s'", bundle);
@@ -179,21 +195,69 @@ static int fill_cgroup_view(struct setup *s, struct err *err)
 	return 0;
 }
 
+/* The host's number for id; false when the container has none for it, or its maps are not ours. */
+static bool host_id(const struct ns_space *user, const struct idmap *maps, size_t n, uint32_t id,
+		    uint32_t *ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (id >= maps[i].inside && id - maps[i].inside < maps[i].count) {
+			*ret = maps[i].outside + (id - maps[i].inside);
+			return true;
+		}
+	}
+	*ret = id;
+	return !user->listed;
+}
+
+static void find_root_ids(struct spec *spec)
+{
+	const struct ns_space *user = &spec->spaces.kind[NS_USER];
+	const struct idmaps *maps = &spec->spaces.idmaps;
+
+	(void)host_id(user, maps->uids, maps->n_uids, 0, &spec->rootfs.root_uid);
+	(void)host_id(user, maps->gids, maps->n_gids, 0, &spec->rootfs.root_gid);
+}
+
+static bool mounts_cgroup_writable(const struct ns_rootfs *rootfs)
+{
+	for (size_t i = 0; i < rootfs->n_mounts; i++) {
+		const struct ns_mount *m = &rootfs->mounts[i];
+		FREE char *dest = path_clean(m->destination);
+
+		if (m->type && strcmp(m->type, "cgroup") == 0 &&
+		    strcmp(dest, "/sys/fs/cgroup") == 0)
+			return !(m->flags & MS_RDONLY);
+	}
+	return false;
+}
+
+/*
+ * A container that has a cgroup namespace of its own and its group mounted writable is to manage
+ * that group: it goes to whom process.user names (config-linux.md#cgroup-ownership). Never on v1.
+ */
+static int delegate_cgroup(struct setup *s, struct err *err)
+{
+	const struct spec *spec = s->spec;
+	const struct ns_space *own = &spec->spaces.kind[NS_CGROUP];
+	const struct ns_space *user = &spec->spaces.kind[NS_USER];
+	const struct idmaps *maps = &spec->spaces.idmaps;
+	uint32_t uid, gid;
+
+	if (!cgroup_is_unified(s->cgroup) || !own->listed || own->path ||
+	    !mounts_cgroup_writable(&spec->rootfs))
+		return 0;
+	if (!host_id(user, maps->uids, maps->n_uids, spec->process.uid, &uid) ||
+	    !host_id(user, maps->gids, maps->n_gids, spec->process.gid, &gid))
+		return 0;
+	return cgroup_delegate(s->cgroup, uid, gid, err);
+}
+
 static int make_cgroup(struct setup *s, struct err *err)
 {
 	int rc = cgroup_create(s->cgroup, &s->spec->limits, err);
 
 	s->made_cgroup = rc == 0;
-	return rc;
-}
-
-static uint32_t map_root(const struct idmap *maps, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (maps[i].inside == 0)
-			return maps[i].outside;
-	}
-	return 0;
+	return rc == 0 ? delegate_cgroup(s, err) : rc;
 }
 
 static int fork_child(struct setup *s, struct err *err)
@@ -304,10 +368,7 @@ static int run_steps(struct setup *s, const char *id, bool fifo, const struct bu
 	    (rc = container_cgroup(s->container, &s->cgroup, err)) < 0 ||
 	    (rc = fill_cgroup_view(s, err)) < 0)
 		return rc;
-	s->spec->rootfs.root_uid =
-		map_root(s->spec->spaces.idmaps.uids, s->spec->spaces.idmaps.n_uids);
-	s->spec->rootfs.root_gid =
-		map_root(s->spec->spaces.idmaps.gids, s->spec->spaces.idmaps.n_gids);
+	find_root_ids(s->spec);
 	if ((rc = ns_rootfs_prepare(&s->spec->rootfs, s->rt->proc_fd, &s->rootfs, err)) < 0 ||
 	    (rc = fork_child(s, err)) < 0 || (rc = prepare_child(s, err)) < 0 ||
 	    (rc = child_serve(&s->child, s->container, s->cgroup, "creating", serve_request, s,
@@ -362,8 +423,8 @@ void setup_undo(struct setup *s)
 	}
 	if (s->container && state_remove(s->container, &e) < 0)
 		log_warn("%s, going on", e.msg);
-	if (s->announced && s->options->pid_file)
-		(void)unlink(s->options->pid_file);
+	if (s->announced)
+		child_retract(s->options->pid_file);
 }
 
 void setup_release(struct setup *s)

@@ -153,10 +153,11 @@ static int join_cgroups(struct execution *x, pid_t pid, struct err *err)
 	int rc;
 
 	if (!subs || !subs[0])
-		return cgroup_join(x->cgroup, pid, x->born_in_v2, err);
+		return cgroup_join_beside(x->cgroup, x->container->pid, pid, x->born_in_v2, err);
 	/* "controller:path" places it in that hierarchy alone; the others get the container's
 	 * group. */
-	if (strchr(subs[0], ':') && (rc = cgroup_join(x->cgroup, pid, x->born_in_v2, err)) < 0)
+	if (strchr(subs[0], ':') &&
+	    (rc = cgroup_join_beside(x->cgroup, x->container->pid, pid, x->born_in_v2, err)) < 0)
 		return rc;
 	for (size_t i = 0; subs[i]; i++) {
 		rc = cgroup_join_sub(x->cgroup, subs[i], pid, err);
@@ -353,6 +354,9 @@ int container_exec(struct runtime *rt, const char *id, const struct exec_options
 	if (rc == 0)
 		rc = prepare(&x, id, err);
 	if (rc == 0) {
+		/* The child freezes as soon as it is in; resume must be able to take the lock. */
+		if (x.container->status == CONTAINER_PAUSED)
+			state_unlock(x.container);
 		rc = launch_child(&x, err);
 		if (rc < 0)
 			child_kill(&x.child);

@@ -33,8 +33,11 @@ int launch_preserved(unsigned int n, unsigned int *ret, struct err *err)
 	if (n > 1024 || listen > 1024)
 		return err_set(err, EINVAL, "more than 1024 file descriptors to preserve");
 	for (unsigned int i = 0; i < n + listen; i++) {
-		if (fcntl((int)(3 + i), F_GETFD) < 0)
-			return err_set(err, EBADF, "file descriptor %u to preserve is not open",
+		/* What the caller left to us came through execve; all of our own are close-on-exec. */
+		int flags = fcntl((int)(3 + i), F_GETFD);
+
+		if (flags < 0 || (flags & FD_CLOEXEC))
+			return err_set(err, EBADF, "fd %u to preserve is not open",
 				       3 + i);
 	}
 	*ret = n + listen;
