@@ -55,7 +55,8 @@ struct cgroup {
 	bool v2_loaded;                   /* v2->ctrls is filled */
 	struct cgroup_hier *at[CTRL_MAX]; /* where each controller is, NULL: nowhere */
 	bool unified;                     /* cgroup2 alone, on /sys/fs/cgroup */
-	bool no_fork;                     /* pids.max is 0: CLONE_INTO_CGROUP would fail */
+	bool born;        /* cgroup_birth_fd made the cgroup2 directory; cgroup_create is to come */
+	bool no_fork;     /* pids.max is 0: CLONE_INTO_CGROUP would fail */
 	int enable_errno; /* why a v2 controller could not be enabled, 0: none failed */
 	struct cgroup_mount_info *mounts; /* made by cgroup_mounts */
 };
@@ -230,8 +231,15 @@ int cgroup_devices_bpf_apply(struct cgroup_hier *h, const struct cgroup_device_l
 
 /* ---- view.c ---- */
 
-/* The directory in h of a process, by the content of its /proc/PID/cgroup ("ID:NAMES:PATH" lines). */
+/* The directory in h of a process, by the content of its /proc/PID/cgroup ("ID:NAMES:PATH" lines).
+ */
 char *cgroup_dir_of(struct arena *a, const struct cgroup_hier *h, const char *text);
+
+/* ---- destroy.c ---- */
+
+/* Removes what cgroup_create and cgroup_birth_fd made, deepest first; false: some of it is in use.
+ */
+bool cgroup_unmake(struct cgroup *cg);
 
 /* ---- procs.c ---- */
 

@@ -243,10 +243,10 @@ static int run_change(struct cgroup_plan *p, const struct cgroup_change *c, cons
 		r = read_old(p, c, ret_old, err);
 	if (r == 0)
 		r = cgroup_write(c->hier, c->file, c->value, err);
-	if (r == 0 && c->may_be_ignored &&
-	    cgroup_read_limit(c->hier, c->file, &now, NULL) == 0 && now < 0)
-		return cgroup_property_error(err, EOPNOTSUPP, c->property, "this kernel ignores '%s'",
-					     c->file);
+	if (r == 0 && c->may_be_ignored && cgroup_read_limit(c->hier, c->file, &now, NULL) == 0 &&
+	    now < 0)
+		return cgroup_property_error(err, EOPNOTSUPP, c->property,
+					     "this kernel ignores '%s'", c->file);
 	if (r == -ENOENT && c->may_be_missing)
 		return 0;
 	if (r == -ENOENT)

@@ -82,6 +82,67 @@ static void born_into_cgroup2(void **state)
 	assert_string_equal(path_of(pid, g->cg->v2), g->path);
 }
 
+/* Into the cgroup2 directory first, with the rest made beside the child. */
+static void born_before_the_group_is_made(void **state)
+{
+	static const struct cgroup_unified bad = {"no.such.file", "1"};
+	const struct cgroup_limits failing = {.unified = &bad, .n_unified = 1};
+	struct group *g = *state;
+	struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD};
+	struct err e = ERR_INIT;
+	pid_t pid;
+	int fd;
+
+	need_root();
+	for (int round = 0; round < 2; round++) {
+		fd = cgroup_birth_fd(g->cg);
+		if (fd < 0 && !g->cg->v2) {
+			print_message("# needs cgroup2\n");
+			skip();
+		}
+		assert_true(fd >= 0);
+		args.cgroup = (uint64_t)fd;
+		pid = sys_clone3(&args, sizeof(args));
+		assert_true(pid >= 0);
+		if (pid == 0)
+			_exit(body_wait(NULL));
+		g->pids[g->n_pids++] = pid;
+		assert_string_equal(path_of(pid, g->cg->v2), g->path);
+		if (round == 1)
+			break;
+		/* The child is in the way of the undoing until it is gone. */
+		assert_true(cgroup_create(g->cg, &failing, &e) < 0);
+		assert_non_null(strstr(e.msg, "linux.resources.unified.no.such.file"));
+		assert_int_equal(access(g->cg->v2->dir, F_OK), 0);
+		kill(pid, SIGKILL);
+		(void)group_wait(g, pid);
+		CHECK_OK(cgroup_undo(g->cg, &e), e);
+		for (size_t i = 0; i < g->cg->n_hiers; i++)
+			assert_int_equal(access(g->cg->hiers[i].dir, F_OK), -1);
+	}
+	CHECK_OK(cgroup_create(g->cg, &no_limits, &e), e);
+	CHECK_OK(cgroup_join(g->cg, pid, true, &e), e);
+	for (size_t i = 0; i < g->cg->n_hiers; i++)
+		assert_string_equal(path_of(pid, &g->cg->hiers[i]), g->path);
+}
+
+static void nobody_is_born_into_a_group_in_use(void **state)
+{
+	struct group *g = *state;
+	struct err e = ERR_INIT;
+	struct cgroup *again;
+
+	group_create(g, &no_limits);
+	(void)group_add(g);
+	CHECK_OK(cgroup_open(CGROUP_MANAGER_CGROUPFS, g->path, &again, &e), e);
+	assert_int_equal(cgroup_birth_fd(again), -1);
+	CHECK_FAILS(cgroup_create(again, &no_limits, &e), EBUSY, e, "is in use");
+	CHECK_OK(cgroup_undo(again, &e), e);
+	for (size_t i = 0; i < g->cg->n_hiers; i++)
+		assert_int_equal(access(g->cg->hiers[i].dir, F_OK), 0);
+	cgroup_free(again);
+}
+
 static void groups_above_are_made_and_undone(void **state)
 {
 	static const struct cgroup_unified bad = {"no.such.file", "1"};
@@ -527,6 +588,8 @@ int main(void)
 		GROUP_TEST(a_group_in_every_hierarchy),
 		GROUP_TEST(join_by_number),
 		GROUP_TEST(born_into_cgroup2),
+		GROUP_TEST(born_before_the_group_is_made),
+		GROUP_TEST(nobody_is_born_into_a_group_in_use),
 		GROUP_TEST(groups_above_are_made_and_undone),
 		GROUP_TEST(what_was_there_before_stays_on_failure),
 		GROUP_TEST(a_group_in_use_is_refused),
