@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -149,6 +150,23 @@ int child_serve(struct child *ch, const struct container *c, struct cgroup *cg, 
 	}
 }
 
+/* A device or a FIFO named as the pid file is written to; only files are replaced and removed. */
+static bool is_special(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+static int write_special(const char *path, const char *text, size_t len, struct err *err)
+{
+	/* Without a reader, O_NONBLOCK makes a FIFO an error instead of a wait. */
+	CLOSE_FD int fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	int rc = fd < 0 ? -errno : io_write(fd, text, len);
+
+	return rc < 0 ? err_code(err, -rc, "write pid file '%s'", path) : 0;
+}
+
 static int write_pid_file(const char *path, pid_t pid, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
@@ -156,11 +174,13 @@ static int write_pid_file(const char *path, pid_t pid, struct err *err)
 		slash ? mem_xstrndup(path, (size_t)(slash - path) + 1) : mem_xstrdup(".");
 	CLOSE_FD int dir = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", (int)pid);
 
 	if (dir < 0)
 		return err_sys(err, "pid file '%s'", path);
+	if (is_special(path))
+		return write_special(path, text, (size_t)len, err);
 
-	int len = snprintf(text, sizeof(text), "%d", (int)pid);
 	int rc = io_replace_file(dir, slash ? slash + 1 : path, 0644, text, (size_t)len, err);
 
 	return rc < 0 ? err_wrap(err, rc, "pid file '%s'", path) : 0;
@@ -182,6 +202,12 @@ int child_announce(const struct child *ch, const char *pid_file, const char *pid
 	if (rc == 0 && pidfd_socket)
 		rc = send_pidfd(pidfd_socket, ch->pidfd, err);
 	return rc;
+}
+
+void child_retract(const char *pid_file)
+{
+	if (pid_file && !is_special(pid_file))
+		(void)unlink(pid_file);
 }
 
 void child_kill(struct child *ch)

@@ -51,9 +51,13 @@ typedef int child_request_fn(void *arg, enum sync_type type, struct err *err);
 int child_serve(struct child *ch, const struct container *c, struct cgroup *cg, const char *status,
 		child_request_fn *request, void *arg, struct err *err) MUST_CHECK;
 
-/* P: writes the pid file (no newline, replaced atomically) and sends the pidfd; NULL: not asked for. */
+/*
+ * P: writes the pid file (no newline, replaced atomically; a device or FIFO is written to) and sends
+ * the pidfd; NULL: not asked for.
+ */
 int child_announce(const struct child *ch, const char *pid_file, const char *pidfd_socket, struct err *err) MUST_CHECK;
 
+void child_retract(const char *pid_file); /* P: removes the pid file, if it is one */
 void child_kill(struct child *ch); /* P: SIGKILL and reap; nothing when there is none */
 void child_release(struct child *ch);
 
