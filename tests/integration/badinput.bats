@@ -166,6 +166,23 @@ refused() {
 	nothing_left
 }
 
+@test "a device or FIFO as the pid file is written to, and stays" {
+	mknod "$T/full" c 1 7
+	expect 1 hull create --bundle "$BUNDLE" --pid-file "$T/full" "$ID" 3>&-
+	one_error "$T/full"
+	[[ -c $T/full ]]
+	mkfifo "$T/fifo"
+	expect 1 hull create --bundle "$BUNDLE" --pid-file "$T/fifo" "$ID" 3>&-
+	one_error "$T/fifo"
+	[[ -p $T/fifo ]]
+	nothing_left
+	exec 4<>"$T/fifo"
+	create --pid-file "$T/fifo" 4>&-
+	read -r -t 5 -N "$(container_pid | tr -d '\n' | wc -c)" pid <&4
+	exec 4>&-
+	equal "$pid" "$(container_pid)"
+}
+
 @test "garbage in the state directory: delete --force removes it" {
 	create
 	hull delete --force "$ID"
