@@ -31,7 +31,7 @@ struct hook_process {
 	int in, out; /* our ends of its standard input and standard error */
 };
 
-static void hook_child(const struct spec_hook *hook, int in, int out)
+static void hook_child(const struct spec_hook *hook, const char *dir, int in, int out)
 {
 	const char *const no_env[] = {NULL};
 	const char *const just_path[] = {hook->path, NULL};
@@ -47,12 +47,16 @@ static void hook_child(const struct spec_hook *hook, int in, int out)
 	/* Standard output stays the caller's; everything else is gone at execve. */
 	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 && fd_cloexec_from(3, -1, NULL) < 0)
 		_exit(127);
+	/* A createContainer hook in a user namespace may not be allowed to reach the bundle. */
+	if (chdir(dir) < 0 && chdir("/") < 0)
+		_exit(127);
 	execve(hook->path, (char *const *)args, (char *const *)(hook->env ? hook->env : no_env));
 	dprintf(2, "%s", strerrordesc_np(errno));
 	_exit(127);
 }
 
-static int hook_spawn(const struct spec_hook *hook, struct hook_process *p, struct err *err)
+static int hook_spawn(const struct spec_hook *hook, const char *dir, struct hook_process *p,
+		      struct err *err)
 {
 	int in[2], out[2];
 
@@ -67,7 +71,7 @@ static int hook_spawn(const struct spec_hook *hook, struct hook_process *p, stru
 	}
 	p->pid = fork();
 	if (p->pid == 0)
-		hook_child(hook, in[0], out[1]);
+		hook_child(hook, dir, in[0], out[1]);
 
 	int rc = p->pid < 0 ? err_sys(err, "fork") : 0;
 
@@ -182,8 +186,8 @@ static void tidy(struct buf *words)
 	}
 }
 
-static int hook_run(const struct spec_hook *hook, const char *what, const struct buf *state,
-		    struct err *err)
+static int hook_run(const struct spec_hook *hook, const char *what, const char *dir,
+		    const struct buf *state, struct err *err)
 {
 	struct hook_process p = {.pid = -1, .pidfd = -1, .in = -1, .out = -1};
 	BUF words = BUF_INIT;
@@ -193,7 +197,7 @@ static int hook_run(const struct spec_hook *hook, const char *what, const struct
 	if (access(hook->path, X_OK) < 0)
 		return err_sys(err, "%s '%s'", what, hook->path);
 	sigaction(SIGPIPE, &ignore, &old);
-	rc = hook_spawn(hook, &p, err);
+	rc = hook_spawn(hook, dir, &p, err);
 	if (rc == 0)
 		rc = hook_serve(hook, &p, state, &words);
 	sigaction(SIGPIPE, &old, NULL);
@@ -215,6 +219,12 @@ static int hook_run(const struct spec_hook *hook, const char *what, const struct
 	return 0;
 }
 
+/* The specification names none; runc and crun start hooks of the host's side in the bundle. */
+static const char *hook_dir(enum spec_hook_kind kind, const struct container *c)
+{
+	return kind != HOOK_START_CONTAINER && c->bundle ? c->bundle : "/";
+}
+
 int hooks_run(const struct spec_hooks *hooks, enum spec_hook_kind kind, const struct container *c,
 	      const char *status, struct err *err)
 {
@@ -225,7 +235,7 @@ int hooks_run(const struct spec_hooks *hooks, enum spec_hook_kind kind, const st
 	state_document(c, status, &state);
 	for (size_t i = 0; i < hooks->n[kind]; i++) {
 		FREE char *what = mem_xprintf("hooks.%s[%zu]", spec_hook_kind_name(kind), i);
-		int rc = hook_run(&hooks->list[kind][i], what, &state, err);
+		int rc = hook_run(&hooks->list[kind][i], what, hook_dir(kind, c), &state, err);
 
 		if (rc < 0)
 			return rc;
@@ -245,7 +255,7 @@ void hooks_run_all(const struct spec_hooks *hooks, enum spec_hook_kind kind,
 		FREE char *what = mem_xprintf("hooks.%s[%zu]", spec_hook_kind_name(kind), i);
 		struct err e = ERR_INIT;
 
-		if (hook_run(&hooks->list[kind][i], what, &state, &e) < 0)
+		if (hook_run(&hooks->list[kind][i], what, hook_dir(kind, c), &state, &e) < 0)
 			log_warn("%s, going on", e.msg);
 	}
 }

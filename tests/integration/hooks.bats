@@ -57,6 +57,17 @@ poststop 2'
 	equal "$(cat "$T/container")" "$(readlink "/proc/$(container_pid)/ns/"{mnt,uts})"
 }
 
+@test "hooks of the host's side start in the bundle, startContainer in the root" {
+	hook createRuntime "pwd -P >$T/runtime"
+	hook createContainer "pwd -P >$T/container; [ -e rootfs/proc/self ]"
+	hook startContainer '[ "$(pwd)" = / ]'
+	hook poststop "pwd -P >$T/poststop"
+	(cd / && create)
+	hull start "$ID"
+	(cd / && hull delete --force "$ID")
+	equal "$(cat "$T"/{runtime,container,poststop} | uniq)" "$(cd "$BUNDLE" && pwd -P)"
+}
+
 @test "startContainer runs inside, with the container's root, before the program" {
 	hook startContainer 'echo "hook in $(hostname)" >/from-hook'
 	script 'cat /from-hook'
