@@ -25,6 +25,22 @@ static int check_uts(const struct spec *spec, struct err *err)
 	return 0;
 }
 
+/* The property and the sysctl set the same name of the UTS namespace: which one should win? */
+static int check_domainname(const struct spec *spec, struct err *err)
+{
+	for (size_t i = 0; spec->domainname && i < spec->n_sysctls; i++) {
+		const struct ns_sysctl *s = &spec->sysctls[i];
+
+		if ((strcmp(s->key, "kernel.domainname") == 0 ||
+		     strcmp(s->key, "kernel/domainname") == 0) &&
+		    strcmp(s->value, spec->domainname) != 0)
+			return json_error(json_get(linux_member(spec, "sysctl"), s->key), err,
+					  "contradicts the property domainname, '%s'",
+					  spec->domainname);
+	}
+	return 0;
+}
+
 static int check_user_namespace(const struct spec *spec, struct err *err)
 {
 	const struct ns_space *user = &spec->spaces.kind[NS_USER];
@@ -122,6 +138,8 @@ int spec_validate(const struct spec *spec, struct err *err)
 {
 	int rc = check_uts(spec, err);
 
+	if (rc == 0)
+		rc = check_domainname(spec, err);
 	if (rc == 0)
 		rc = check_user_namespace(spec, err);
 	if (rc == 0)

@@ -141,6 +141,16 @@ load lib
 	done
 }
 
+@test "sysctl: kernel.domainname must not contradict the property" {
+	config '.domainname = "example.org" | .linux.sysctl = {"kernel.domainname": "example.org"}'
+	args cat /proc/sys/kernel/domainname
+	expect 0 run_bundle
+	equal "$output" example.org
+	config '.linux.sysctl["kernel.domainname"] = "example.net"'
+	expect 1 run_bundle
+	says 'linux.sysctl["kernel.domainname"]: contradicts'
+}
+
 @test "sysctl: without the namespace it belongs to, a key is refused" {
 	config '.linux.namespaces |= map(select(.type != "network")) | .linux.sysctl = {"net.ipv4.ip_forward": "1"}'
 	expect 1 run_bundle
