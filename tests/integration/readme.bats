@@ -1,0 +1,71 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The commands of README.md, run as they stand there; the demonstration.
+
+load lib
+
+# The nth block of commands, and with what words it begins so that a new block is noticed here.
+block() { # N
+	awk -v n="$1" '/^```sh$/ { i++; inside = (i == n); next } /^```$/ { inside = 0 } inside' "$TOP/README.md"
+}
+
+# In the tree, with build/ being what is tested, and podman's storage in the test's directory.
+run_block() { # N
+	block "$1" >"$T/block"
+	[[ -s $T/block ]]
+	expect 0 timeout 100 "$PEER" pty 24x80 sh -c \
+		'cd "$1" && stty -echo && . "$2"' sh "$T/tree" "$T/block" <<<"${2-}"
+}
+
+setup() {
+	begin
+	only_hull
+}
+
+@test "every command of the tour works" {
+	[[ ! -e /tmp/tour ]] || skip '/tmp/tour exists'
+	mkdir "$T/tree"
+	ln -s "$TOP"/* "$T/tree"
+	rm -f "$T/tree/build"
+	ln -s "$O" "$T/tree/build"
+	printf '[engine]\nlock_type = "file"\ntmp_dir = "%s"\nevents_logger = "file"\n[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n' \
+		"$T/tmp" >"$T/containers.conf"
+	printf '[storage]\ndriver = "vfs"\ngraphroot = "%s"\nrunroot = "%s"\n' "$T/graph" "$T/run" >"$T/storage.conf"
+	export CONTAINERS_CONF=$T/containers.conf CONTAINERS_STORAGE_CONF=$T/storage.conf
+
+	equal "$(block 1)" 'make demo'
+	equal "$(block 2)" 'make check'
+	run_block 3
+	[[ -e /tmp/tour/config.json ]]
+	run_block 4 'ps; exit'
+	says 'sh'
+	run_block 5
+	says '"status": "created"'
+	says running
+	run_block 6
+	says 'sleep 1000'
+	says '"type":"stats"'
+	run_block 7
+	says 'hello from hull'
+	run_block 8
+	[[ ! -e /tmp/tour ]]
+	equal "$(block 9)" ''
+	remove_cgroups /libpod_parent
+	umount "$T/graph/vfs" "$T/graph" 2>/dev/null || true
+}
+
+@test "what the demonstration shows is so" {
+	expect 0 "$TOP/scripts/demo"
+	says 'I am process 1, user 0'
+	says 'network devices: lo'
+	says 'Read-only file system'
+	says 'mounts, cgroups, processes left: none'
+	says 'exit status: 7'
+}
+
+@test "files that README.md names exist" {
+	for file in $(grep -o '](\([^)]*\))' "$TOP/README.md" | tr -d '])(' | grep -v '^http'); do
+		[[ -e $TOP/$file ]] || { echo "$file"; false; }
+	done
+}
