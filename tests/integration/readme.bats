@@ -64,8 +64,11 @@ setup() {
 	says 'exit status: 7'
 }
 
-@test "files that README.md names exist" {
-	for file in $(grep -o '](\([^)]*\))' "$TOP/README.md" | tr -d '])(' | grep -v '^http'); do
-		[[ -e $TOP/$file ]] || { echo "$file"; false; }
+@test "files that the documents name exist" {
+	cd "$TOP"
+	for document in README.md docs/*.md tests/machine/README.md; do
+		for file in $(grep -o '](\([^)#]*\))' "$TOP/$document" | tr -d '])(' | grep -v '^http'); do
+			[[ -e $TOP/$(dirname "$document")/$file ]] || { echo "$document: $file"; false; }
+		done
 	done
 }
