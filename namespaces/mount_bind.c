@@ -124,6 +124,19 @@ static int check_proc_source(const char *source, struct err *err)
 	return 0;
 }
 
+/*
+ * The child makes the mount that holds the root private. A source in that same mount keeps its
+ * peers on the host only when it is cloned before.
+ */
+static bool wants_peers(const struct ns_rootfs *cfg, const struct ns_mount *m)
+{
+	for (size_t i = 0; i < m->n_propagation; i++) {
+		if (cfg->propagation & m->propagation[i] & MS_SHARED)
+			return true;
+	}
+	return false;
+}
+
 int mount_bind_prepare(struct ns_rootfs_state *st, struct mount_plan *plan, struct err *err)
 {
 	const struct ns_mount *m = plan->m;
@@ -147,7 +160,7 @@ int mount_bind_prepare(struct ns_rootfs_state *st, struct mount_plan *plan, stru
 	}
 	if (m->idmap || m->idmaps)
 		return prepare_idmapped(st, m, plan, err);
-	if (!st->cfg.in_userns)
+	if (!st->cfg.in_userns && !wants_peers(&st->cfg, m))
 		return 0;
 	plan->tree = mount_tree_prepare(st, m->source, m->flags & MS_REC);
 	if (plan->tree == -ENOSYS || plan->tree == -EPERM)

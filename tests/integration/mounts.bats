@@ -103,6 +103,19 @@ mount_options() { # MOUNTPOINT
 	matches "$(mount_options /shared)" '*shared:*'
 }
 
+@test "propagation: a shared bind below a shared root reaches the host and back" {
+	mkdir "$T/host"
+	bind "$T/host" /host rbind rshared
+	config '.linux.rootfsPropagation = "rshared"'
+	config '.process.capabilities |= with_entries(.value += ["CAP_SYS_ADMIN"])'
+	script 'mkdir /host/m && mount -t tmpfs inside /host/m && touch /host/m/file'
+	# Root and source lie in one mount: the hard case.  The host's own mounts are kept out of it.
+	expect 0 unshare --mount --propagation shared sh -c '"$@" && ls "$0/m"' "$T/host" \
+		"$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID"
+	equal "$output" file
+	rmdir "$T/host/m"
+}
+
 @test "rootfsPropagation" {
 	args cat /proc/self/mountinfo
 	only_hull
