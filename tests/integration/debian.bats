@@ -14,7 +14,8 @@ setup_file() {
 
 	[[ $(id -u) == 0 ]] || return 0
 	cache=${XDG_CACHE_HOME:-$HOME/.cache}/hull
-	export DEBIAN=$cache/debian-$(sha256sum <<<"bookworm minbase $INCLUDE 1" | cut -c1-16)
+	DEBIAN=$cache/debian-$(sha256sum <<<"bookworm minbase $INCLUDE 1" | cut -c1-16)
+	export DEBIAN
 	mkdir -p "$cache"
 	exec 4>"$cache/debian.lock"
 	flock 4

@@ -91,8 +91,9 @@ log_has() {
 @test "--memory, --cpus and --pids-limit are in the cgroup, and update changes them" {
 	expect 0 dock_run --detach --name box1 --memory 64m --memory-swap -1 --cpus 0.5 --pids-limit 50 box sleep 1000
 	limits() {
-		local dir=$PARENT/$(dock inspect --format '{{.Id}}' box1)
+		local dir
 
+		dir=$PARENT/$(dock inspect --format '{{.Id}}' box1)
 		if is_v2; then
 			cat "/sys/fs/cgroup$dir"/{memory.max,cpu.max,pids.max}
 		else

@@ -13,8 +13,8 @@ setup() {
 }
 
 # Receives the terminal in the background; what appears on it goes to $T/terminal.
-receive_console() { # [ROWSxCOLUMNS], its input on standard input
-	"$PEER" console "$T/console" "$@" <&0 >"$T/terminal" 2>&1 3>&- &
+receive_console() { # its input on standard input
+	"$PEER" console "$T/console" <&0 >"$T/terminal" 2>&1 3>&- &
 	JOBS+=($!)
 	wait_for test -S "$T/console"
 }
