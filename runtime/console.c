@@ -18,21 +18,37 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/sys.h"
 
 #define DEVPTS_MAGIC 0x1cd1
 #define PTMX         "/dev/pts/ptmx"
+
+/*
+ * A /dev/pts that is a link to /proc/self/fd/N must not lead through the directories of the host
+ * that hull still has open.
+ */
+static int open_multiplexer(struct err *err)
+{
+	CLOSE_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0)
+		return err_sys(err, "open '/'");
+
+	int fd = path_open_in(root, PTMX, O_RDWR | O_NOCTTY | O_NOFOLLOW, 0, err);
+
+	return fd < 0 ? err_wrap(err, fd, "process.terminal needs a devpts mount") : fd;
+}
 
 int console_open(const struct ns_process *p, int *ret_master, int *ret_slave, struct err *err)
 {
 	struct stat st;
 	struct statfs fs;
 	int unlock = 0;
-	CLOSE_FD int master = open(PTMX, O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+	CLOSE_FD int master = open_multiplexer(err);
 
 	if (master < 0)
-		return err_sys(err, "open '" PTMX
-				    "' in the container (process.terminal needs a devpts mount)");
+		return master;
 	if (fstat(master, &st) < 0 || fstatfs(master, &fs) < 0)
 		return err_sys(err, "stat '" PTMX "'");
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2) || fs.f_type != DEVPTS_MAGIC)
