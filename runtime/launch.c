@@ -22,11 +22,27 @@
 #include "base/parse.h"
 #include "runtime/sync.h"
 
+/*
+ * sd_listen_fds(3): what is for another process is not for us, nor for those we start. podman says
+ * 1, the container's process; without LISTEN_PID the caller has not heard of the rule.
+ */
+static void forget_foreign_listen_fds(void)
+{
+	const char *value = getenv("LISTEN_PID");
+	uint32_t pid;
+
+	if (!value || (parse_u32(value, &pid) == 0 && (pid == 1 || pid == (uint32_t)getpid())))
+		return;
+	unsetenv("LISTEN_FDS");
+}
+
 int launch_preserved(unsigned int n, unsigned int *ret, struct err *err)
 {
-	const char *listen_fds = getenv("LISTEN_FDS");
+	const char *listen_fds;
 	uint32_t listen = 0;
 
+	forget_foreign_listen_fds();
+	listen_fds = getenv("LISTEN_FDS");
 	if (listen_fds && parse_u32(listen_fds, &listen) < 0)
 		return err_set(err, EINVAL, "environment variable LISTEN_FDS '%s' is not a number",
 			       listen_fds);

@@ -175,6 +175,15 @@ load lib
 	nothing_left
 }
 
+@test "LISTEN_FDS for another process is not for the container" {
+	script 'echo "${LISTEN_FDS-none} ${LISTEN_PID-none}"'
+	LISTEN_FDS=1 LISTEN_PID=$$ expect 0 run_bundle
+	equal "$output" 'none none'
+	script 'echo "$LISTEN_FDS $LISTEN_PID"'
+	LISTEN_FDS=1 LISTEN_PID=1 expect 0 hull run --bundle "$BUNDLE" "$ID" 3</dev/null
+	equal "$output" '1 1'
+}
+
 @test "LISTEN_FDS passes sockets on, with LISTEN_PID 1" {
 	script 'echo $LISTEN_FDS $LISTEN_PID; probe fds | cut -d" " -f1'
 	listen() { LISTEN_FDS=2 LISTEN_PID=$BASHPID exec "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID"; }
