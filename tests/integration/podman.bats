@@ -123,7 +123,7 @@ pod_status() {
 	export -f pod pod_run
 	export RUNTIME
 	{
-		echo 'tty; stty size; trap "stty size; exit 5" WINCH; echo re""ady'
+		echo 'set +m; tty; stty size; trap "stty size; exit 5" WINCH; echo re""ady'
 		echo '!wait ready'
 		echo '!size 40x101'
 		echo 'while :; do sleep 0.1; done'
