@@ -101,11 +101,23 @@ static int describe_end(struct child *ch, struct cgroup *cg, struct err *err)
 		       info.si_status);
 }
 
-static int serve_limits(struct child *ch, struct err *err)
+int child_go(struct child *ch, struct cgroup *cg, struct err *err)
+{
+	int rc = sync_send(ch->sync[0], SYNC_GO, err);
+
+	if (rc != -ECONNRESET)
+		return rc;
+	do
+		rc = sync_recv(ch->sync[0], NULL, err);
+	while (rc >= 0);
+	return rc == -ECONNRESET ? describe_end(ch, cg, err) : rc;
+}
+
+static int serve_limits(struct child *ch, struct cgroup *cg, struct err *err)
 {
 	int rc = ns_process_limits_parent(ch->pid, ch->process, err);
 
-	return rc < 0 ? rc : sync_send(ch->sync[0], SYNC_GO, err);
+	return rc < 0 ? rc : child_go(ch, cg, err);
 }
 
 int child_serve(struct child *ch, const struct container *c, struct cgroup *cg, const char *status,
@@ -126,14 +138,14 @@ int child_serve(struct child *ch, const struct container *c, struct cgroup *cg, 
 		case SYNC_HOOKS:
 			rc = request(arg, (enum sync_type)rc, err);
 			if (rc == 0)
-				rc = sync_send(ch->sync[0], SYNC_GO, err);
+				rc = child_go(ch, cg, err);
 			break;
 		case SYNC_TTY:
 			fd_replace(&ch->console_master, fd);
 			rc = 0;
 			break;
 		case SYNC_LIMITS:
-			rc = serve_limits(ch, err);
+			rc = serve_limits(ch, cg, err);
 			break;
 		case SYNC_NOTIFY:
 			rc = notify_serve(ch->notify, ch->seccomp, c, ch->pid, ch->pidfd, status,

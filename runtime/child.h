@@ -51,6 +51,9 @@ typedef int child_request_fn(void *arg, enum sync_type type, struct err *err);
 int child_serve(struct child *ch, const struct container *c, struct cgroup *cg, const char *status,
 		child_request_fn *request, void *arg, struct err *err) MUST_CHECK;
 
+/* P: lets the child go on; when it is gone, its own error or its end as child_serve has it. */
+int child_go(struct child *ch, struct cgroup *cg, struct err *err) MUST_CHECK;
+
 /*
  * P: writes the pid file (no newline, replaced atomically; a device or FIFO is written to) and sends
  * the pidfd; NULL: not asked for.

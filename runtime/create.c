@@ -335,7 +335,7 @@ static int prepare_child(struct setup *s, struct err *err)
 	if ((rc = proc_stat_read(s->rt->proc_fd, s->child.pid, &st, err)) < 0)
 		return rc;
 	s->container->start_time = st.start_time;
-	return sync_send(s->child.sync[0], SYNC_GO, err);
+	return child_go(&s->child, s->cgroup, err);
 }
 
 static int serve_hooks(struct setup *s, struct err *err)
@@ -446,7 +446,7 @@ int container_create(struct runtime *rt, const char *id, const struct create_opt
 
 	if (rc < 0)
 		return rc;
-	rc = sync_send(s.child.sync[0], SYNC_GO, err);
+	rc = child_go(&s.child, s.cgroup, err);
 	if (rc < 0)
 		setup_undo(&s);
 	setup_release(&s);

@@ -333,12 +333,12 @@ static int launch_child(struct execution *x, struct err *err)
 	if (x->child.in_userns && (rc = join_cgroups(x, x->child.pid, err)) < 0)
 		return rc;
 	if ((rc = ns_process_oom_score(x->rt->proc_fd, x->child.pid, &x->process, err)) < 0 ||
-	    (rc = sync_send(x->child.sync[0], SYNC_GO, err)) < 0 ||
+	    (rc = child_go(&x->child, x->cgroup, err)) < 0 ||
 	    (rc = child_serve(&x->child, x->container, x->cgroup, "running", no_request, NULL,
 			      err)) < 0 ||
 	    (rc = child_announce(&x->child, x->options->pid_file, x->options->pidfd_socket, err)) <
 		    0 ||
-	    (rc = sync_send(x->child.sync[0], SYNC_GO, err)) < 0)
+	    (rc = child_go(&x->child, x->cgroup, err)) < 0)
 		return rc;
 	return sync_wait_exec(x->child.sync[0], err);
 }

@@ -29,7 +29,7 @@ static int release(struct setup *s, int *ret_notify, struct err *err)
 	if (*ret_notify < 0 && e.code)
 		rc = err_set(err, e.code, "%s", e.msg);
 	if (rc == 0)
-		rc = sync_send(s->child.sync[0], SYNC_GO, err);
+		rc = child_go(&s->child, s->cgroup, err);
 	if (rc == 0)
 		rc = sync_wait_exec(s->child.sync[0], err);
 	if (rc < 0) {

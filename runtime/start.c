@@ -45,8 +45,12 @@ static int read_outcome(int dir_fd, struct err *err)
 	if (fd < 0)
 		return err_sys(err, "open '%s' in the state directory", STATE_FIFO);
 
-	ssize_t n = io_read(fd, &theirs, sizeof(theirs));
+	ssize_t n;
 
+	/* Once: what is there came in one piece, and at the end of it waits -EAGAIN. */
+	do
+		n = read(fd, &theirs, sizeof(theirs));
+	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return 0;
 	if (n != (ssize_t)sizeof(theirs) || theirs.code <= 0)

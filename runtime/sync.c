@@ -31,9 +31,11 @@ int sync_send(int sock, enum sync_type type, struct err *err)
 {
 	uint32_t word = type;
 
-	if (send(sock, &word, WORD, MSG_NOSIGNAL) < 0)
-		return err_sys(err, "write to the other process");
-	return 0;
+	if (send(sock, &word, WORD, MSG_NOSIGNAL) == (ssize_t)WORD)
+		return 0;
+	if (errno == EPIPE || errno == ECONNRESET)
+		return err_set(err, ECONNRESET, "the other process went away");
+	return err_sys(err, "write to the other process");
 }
 
 int sync_tell(int sock, enum sync_type type, struct err *err)
@@ -60,24 +62,31 @@ void sync_send_error(int sock, const struct err *e)
 	(void)!write(sock, &m, sizeof(m));
 }
 
+/* -ECONNRESET, 0 at the end, or the length of a message. */
+static ssize_t recv_message(int sock, struct message *m, int *ret_fd, struct err *err)
+{
+	size_t n_fds = 0;
+	ssize_t n;
+
+	if (ret_fd)
+		return fd_recv(sock, ret_fd, 1, &n_fds, m, sizeof(*m), err);
+	do
+		n = read(sock, m, sizeof(*m));
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? err_sys(err, "read from the other process") : n;
+}
+
 int sync_recv(int sock, int *ret_fd, struct err *err)
 {
 	struct message m = {0};
 	int fd = -1;
-	size_t n_fds = 0;
-	ssize_t n;
+	ssize_t n = recv_message(sock, &m, ret_fd ? &fd : NULL, err);
 
-	if (ret_fd) {
-		n = fd_recv(sock, &fd, 1, &n_fds, &m, sizeof(m), err);
-		if (n < 0 && n != -ECONNRESET)
-			return (int)n;
-	} else {
-		do
-			n = read(sock, &m, sizeof(m));
-		while (n < 0 && errno == EINTR);
-		if (n < 0 && errno != ECONNRESET)
-			return err_sys(err, "read from the other process");
-	}
+	/* Reported once, and before what the other process said, when it died with mail unread. */
+	if (n == -ECONNRESET)
+		n = recv_message(sock, &m, ret_fd ? &fd : NULL, err);
+	if (n < 0 && n != -ECONNRESET)
+		return (int)n;
 	if (n < (ssize_t)WORD) {
 		fd_close(fd);
 		return err_set(err, ECONNRESET, "the other process went away");
