@@ -88,20 +88,18 @@ static int refuse_used(struct cgroup *cg, struct err *err)
 	int frozen;
 
 	for (size_t i = 0; i < cg->n_hiers; i++) {
-		struct cgroup_pid_list list = {0};
-		FREE pid_t *pids = NULL;
+		PID_LIST list = {0};
 		int r;
 
 		if (cg->hiers[i].n_made > 0)
 			continue;
 		r = cgroup_hier_pids(&cg->hiers[i], &list, err);
-		pids = list.pids;
 		if (r < 0)
 			return r;
 		if (list.n > 0)
 			return err_set(err, EBUSY,
 				       "cgroup '%s' is in use: it has %zu processes, %d among them",
-				       cg->path, list.n, pids[0]);
+				       cg->path, list.n, list.pids[0]);
 	}
 	frozen = cgroup_is_frozen(cg, err);
 	if (frozen > 0)

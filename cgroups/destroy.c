@@ -96,16 +96,14 @@ static void wait_empty(struct cgroup *cg, unsigned int ms)
 
 static int busy_error(struct cgroup *cg, struct cgroup_hier *h, struct err *err)
 {
-	struct cgroup_pid_list list = {0};
-	FREE pid_t *pids = NULL;
+	PID_LIST list = {0};
 
 	int r = cgroup_hier_pids(h, &list, NULL);
 
-	pids = list.pids;
 	if (r == 0 && list.n > 0)
 		return err_set(err, EBUSY,
 			       "remove cgroup '%s': %zu processes are left, %d among them",
-			       cg->path, list.n, pids[0]);
+			       cg->path, list.n, list.pids[0]);
 	return err_set(err, EBUSY, "remove cgroup '%s': device or resource busy", h->dir);
 }
 

@@ -224,12 +224,10 @@ static int write_rules(int dirfd, const char *file, const struct cgroup_device_l
 
 static int v1_apply(struct cgroup_hier *h, const struct cgroup_device_list *rules, struct err *err)
 {
-	struct cgroup_device_list dl = {0};
-	FREE struct cgroup_device_rule *memory = NULL;
+	DEVICE_LIST dl = {0};
 	bool allow;
 	int r = cgroup_devices_reduce(rules, &allow, &dl, err);
 
-	memory = dl.rules;
 	if (r < 0)
 		return r;
 	/* A new group has what the group above it has; only one that was there before needs a
@@ -269,14 +267,12 @@ static bool is_real_root(void)
 
 int cgroup_devices_apply(struct cgroup *cg, const struct cgroup_limits *l, struct err *err)
 {
-	struct cgroup_device_list rules = {0};
-	FREE struct cgroup_device_rule *memory = NULL;
+	DEVICE_LIST rules = {0};
 	int r;
 
 	if (l->n_devices == 0)
 		return 0;
 	cgroup_devices_effective(l, &rules);
-	memory = rules.rules;
 	if (cg->at[CTRL_DEVICES])
 		r = v1_apply(cg->at[CTRL_DEVICES], &rules, err);
 	else if (cg->v2)

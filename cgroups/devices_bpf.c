@@ -222,13 +222,11 @@ static int replace_old(int dirfd, int prog, struct err *err)
 int cgroup_devices_bpf_apply(struct cgroup_hier *h, const struct cgroup_device_list *rules,
 			     struct err *err)
 {
-	struct cgroup_device_list exceptions = {0};
-	FREE struct cgroup_device_rule *memory = NULL;
+	DEVICE_LIST exceptions = {0};
 	CLOSE_FD int prog = -1;
 	bool allow = false;
 	int r = cgroup_devices_reduce(rules, &allow, &exceptions, NULL), dirfd;
 
-	memory = exceptions.rules;
 	/* Everything is allowed: no program says the same and costs nothing. */
 	if (r == 0 && allow && exceptions.n == 0 && h->n_made > 0)
 		return 0;

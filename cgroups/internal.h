@@ -209,6 +209,11 @@ struct cgroup_device_list {
 	struct cgroup_device_rule *rules;
 	size_t n, cap;
 };
+static inline void cgroup_device_list_release(struct cgroup_device_list *dl)
+{
+	free(dl->rules);
+}
+#define DEVICE_LIST __attribute__((cleanup(cgroup_device_list_release))) struct cgroup_device_list
 void cgroup_device_list_add(struct cgroup_device_list *dl, const struct cgroup_device_rule *r);
 
 /* The configuration's rules with the ones behind them that every container gets. */
@@ -252,6 +257,11 @@ struct cgroup_pid_list {
 	pid_t *pids;
 	size_t n, cap;
 };
+static inline void cgroup_pid_list_release(struct cgroup_pid_list *list)
+{
+	free(list->pids);
+}
+#define PID_LIST __attribute__((cleanup(cgroup_pid_list_release))) struct cgroup_pid_list
 int cgroup_hier_pids(struct cgroup_hier *h, struct cgroup_pid_list *list,
 		     struct err *err) MUST_CHECK;
 

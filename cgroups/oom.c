@@ -37,23 +37,31 @@ int cgroup_oom_kills(struct cgroup *cg, uint64_t *ret, struct err *err)
 			       err);
 }
 
+/* "EVENT CONTROL": the first is signalled when there is news of the second. */
+static int register_event(struct cgroup_hier *h, int event, int control, struct err *err)
+{
+	char line[32];
+
+	(void)snprintf(line, sizeof(line), "%d %d", event, control);
+	return cgroup_write(h, "cgroup.event_control", line, err);
+}
+
 static int watch_v1(struct cgroup_hier *h, struct err *err)
 {
 	int dirfd = cgroup_hier_fd(h, err);
-	CLOSE_FD int control = -1, event = -1;
-	char line[32];
+	CLOSE_FD int control = -1;
+	CLOSE_FD int event = -1;
 	int r;
 
 	if (dirfd < 0)
 		return dirfd;
-	control = openat(dirfd, "memory.oom_control", O_RDONLY | O_CLOEXEC);
-	if (control < 0)
-		return err_sys(err, "open '%s/memory.oom_control'", h->dir);
 	event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (event < 0)
 		return err_sys(err, "make an eventfd");
-	(void)snprintf(line, sizeof(line), "%d %d", event, control);
-	r = cgroup_write(h, "cgroup.event_control", line, err);
+	control = openat(dirfd, "memory.oom_control", O_RDONLY | O_CLOEXEC);
+	if (control < 0)
+		return err_sys(err, "open '%s/memory.oom_control'", h->dir);
+	r = register_event(h, event, control, err);
 	return r < 0 ? r : fd_take(&event);
 }
 

@@ -82,7 +82,7 @@ static int read_schemata(int root, const char *class, struct rdt_stats *st, cons
 
 static const char *find_line(const char *const *lines, const char *resource)
 {
-	for (; *lines; lines++)
+	for (; lines && *lines; lines++)
 		if (strncmp(*lines, resource, strlen(resource)) == 0)
 			return *lines;
 	return NULL;
@@ -155,7 +155,7 @@ static int read_all(const struct rdt_config *c, int root, struct rdt_stats *st, 
 {
 	FREE char *class = rdt_class(c);
 	FREE char *group = rdt_monitor_group(c);
-	const char **top;
+	const char **top = NULL;
 	bool total, local;
 	int r;
 

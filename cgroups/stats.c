@@ -300,8 +300,7 @@ static int read_cpuset(struct cgroup *cg, struct cgroup_stats *st, struct err *e
 static int read_pids(struct cgroup *cg, struct cgroup_stats *st, struct err *err)
 {
 	struct cgroup_hier *h = cg->at[CTRL_PIDS];
-	struct cgroup_pid_list list = {0};
-	FREE pid_t *pids = NULL;
+	PID_LIST list = {0};
 	int r;
 
 	if (h) {
@@ -313,7 +312,6 @@ static int read_pids(struct cgroup *cg, struct cgroup_stats *st, struct err *err
 		return r;
 	}
 	r = cgroup_hier_pids(cgroup_main_hier(cg), &list, err);
-	pids = list.pids;
 	st->pids.current = list.n;
 	return r;
 }

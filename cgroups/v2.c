@@ -216,7 +216,7 @@ static int plan_swap(struct cgroup_plan *p, struct cgroup_hier *h, struct err *e
 {
 	const struct opt_i64 *limit = &p->limits->memory_limit;
 	struct opt_i64 swap = p->limits->memory_swap;
-	int64_t memory = limit->set ? limit->value : 0, value;
+	int64_t memory = limit->set ? limit->value : 0, value = -1;
 	int r = 0;
 
 	if (swap.value == 0)
