@@ -73,6 +73,18 @@ static int find_by_path(const char *name, const char *search, char **ret)
 	return found;
 }
 
+/* The words that podman and docker look for, letter case included, to exit with 126 and 127. */
+static int cannot_execute(const char *name, int errnum, struct err *err)
+{
+	if (errnum == EACCES)
+		return err_set(err, errnum, "process.args: executable '%s': permission denied",
+			       name);
+	if (errnum == ENOENT)
+		return err_set(err, errnum,
+			       "process.args: executable '%s': no such file or directory", name);
+	return err_code(err, errnum, "process.args: executable '%s'", name);
+}
+
 int ns_process_find(const struct ns_process *p, char **ret, struct err *err)
 {
 	const char *name = p->args[0];
@@ -82,14 +94,14 @@ int ns_process_find(const struct ns_process *p, char **ret, struct err *err)
 	if (strchr(name, '/')) {
 		rc = check_executable(name);
 		if (rc < 0)
-			return err_code(err, -rc, "process.args: executable '%s'", name);
+			return cannot_execute(name, -rc, err);
 		*ret = mem_xstrdup(name);
 		return 0;
 	}
 	search = ns_env_get(p->env, "PATH");
 	rc = find_by_path(name, search && *search ? search : NULL, ret);
 	if (rc == -EACCES)
-		return err_code(err, EACCES, "process.args: executable '%s'", name);
+		return cannot_execute(name, EACCES, err);
 	if (rc < 0)
 		return err_set(err, -rc, "process.args: '%s': executable file not found in $PATH",
 			       name);

@@ -217,5 +217,11 @@ int launch_prepare(struct launch *l, struct err *err)
 int launch_exec(const struct launch *l, struct err *err)
 {
 	execve(l->path, (char *const *)l->process->args, l->env);
+
+	/* In the words that docker and podman look for to exit with 126 and 127. */
+	if (errno == EACCES)
+		return err_set(err, EACCES, "exec '%s': permission denied", l->path);
+	if (errno == ENOENT)
+		return err_set(err, ENOENT, "exec '%s': no such file or directory", l->path);
 	return err_sys(err, "exec '%s'", l->path);
 }

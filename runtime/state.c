@@ -358,8 +358,8 @@ int container_config(struct container *c, struct spec **ret, struct err *err)
 
 	if (rc < 0)
 		return rc;
-	return spec_parse(c->bundle ? c->bundle : "/", STATE_CONFIG, buf_str(&text), text.len, ret,
-			  err);
+	return spec_parse_saved(c->bundle ? c->bundle : "/", STATE_CONFIG, buf_str(&text),
+				text.len, ret, err);
 }
 
 static void write_document(const struct container *c, const char *status, struct json_writer *w)

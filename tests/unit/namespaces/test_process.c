@@ -468,12 +468,12 @@ static int find_messages(void *arg)
 	CHECK_RC(find_in("", path, &found, &e), -ENOENT, e);
 	CHECK(strstr(e.msg, "executable file not found in $PATH"));
 	CHECK_RC(find_in("/a/b", NULL, &found, &e), -ENOENT, e);
-	CHECK(strstr(e.msg, "'/a/b': No such file or directory"));
+	CHECK(strstr(e.msg, "'/a/b': no such file or directory"));
 	CHECK_RC(find_in("data", path, &found, &e), -EACCES, e);
-	CHECK(strstr(e.msg, "Permission denied"));
+	CHECK(strstr(e.msg, "permission denied"));
 	CHECK_RC(find_in("dir", path, &found, &e), -ENOENT, e);
 	CHECK_RC(find_in("/usr", NULL, &found, &e), -EACCES, e);
-	CHECK(strstr(e.msg, "'/usr': Permission denied"));
+	CHECK(strstr(e.msg, "'/usr': permission denied"));
 	CHECK(!found);
 	return 0;
 }
