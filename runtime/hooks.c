@@ -200,6 +200,11 @@ static int hook_run(const struct spec_hook *hook, const char *what, const char *
 	rc = hook_spawn(hook, dir, &p, err);
 	if (rc == 0)
 		rc = hook_serve(hook, &p, state, &words);
+	/*
+	 * Where the caller has signals blocked, one that came is pending in spite of being ignored;
+	 * ignoring it anew discards it (man 7 signal).
+	 */
+	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGPIPE, &old, NULL);
 	fd_close(p.pidfd);
 	fd_close(p.in);
