@@ -3,7 +3,7 @@
  * linux.resources, also read on its own for update --resources (runtime-spec config-linux.md,
  * "Control groups"). Types and ranges are checked here, what the limits mean together by
  * cgroup_limits_check. Zero in a property that Go declares without a pointer means "not given" to
- * the engines, so shares, periods and weights of 0 are taken as absent.
+ * the engines, so shares, quotas, periods and weights of 0 are taken as absent.
  */
 #include <string.h>
 
@@ -132,6 +132,9 @@ static int read_cpu(const struct json_node *n, struct arena *a, struct cgroup_li
 
 	if (rc >= 0)
 		rc = get_i64(n, "quota", &l->cpu_quota, err);
+	/* docker update sends 0 for a quota that it does not change. */
+	if (l->cpu_quota.value == 0)
+		l->cpu_quota.set = false;
 	if (rc >= 0)
 		rc = get_u64(n, "burst", &l->cpu_burst, err);
 	if (rc >= 0)

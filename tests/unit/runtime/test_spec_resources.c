@@ -282,12 +282,13 @@ static void test_block_io_values(void **state)
 
 static void test_zero_means_absent(void **state)
 {
-	SPEC *spec = spec_good(RESOURCES("'cpu':{'shares':0,'period':0,'realtimePeriod':0},"
+	SPEC *spec = spec_good(RESOURCES("'cpu':{'shares':0,'quota':0,'period':0,'realtimePeriod':0},"
 					 "'blockIO':{'weight':0},'memory':{'swappiness':-1}"));
 	const struct cgroup_limits *l = &spec->limits;
 
 	(void)state;
 	assert_true(!l->cpu_shares.set && !l->cpu_period.set && !l->cpu_rt_period.set);
+	assert_true(!l->cpu_quota.set);
 	assert_true(!l->block_weight.set && !l->memory_swappiness.set);
 }
 
