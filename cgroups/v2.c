@@ -56,6 +56,7 @@ static void enable_controllers(struct cgroup *cg, const char *dir, bool made, ch
 	char enabled[1024] = "";
 	char *rest = words, *word;
 	BUF missing = BUF_INIT;
+	int r;
 
 	if (!made && cgroup_read_at(AT_FDCWD, control, enabled, sizeof(enabled), NULL) < 0)
 		enabled[0] = '\0';
@@ -64,9 +65,17 @@ static void enable_controllers(struct cgroup *cg, const char *dir, bool made, ch
 			buf_addf(&missing, "%s+%s", missing.len ? " " : "", word);
 	if (missing.len == 0)
 		return;
-	if (io_write_value(AT_FDCWD, control, missing.data, NULL) == 0)
+	r = io_write_value(AT_FDCWD, control, missing.data, NULL);
+	if (r == 0)
 		return;
-	enable_singly(cg, control, missing.data);
+	/*
+	 * A group that has processes refuses most controllers. It would take the thread-aware ones,
+	 * but only by becoming the root of a threaded subtree, in which no container can live.
+	 */
+	if (r == -EBUSY)
+		cg->enable_errno = EBUSY;
+	else
+		enable_singly(cg, control, missing.data);
 	if (cgroup_read_at(AT_FDCWD, control, available, size, NULL) < 0)
 		available[0] = '\0';
 }
@@ -97,6 +106,7 @@ int cgroup_v2_make(struct cgroup *cg, struct cgroup_hier *h, struct err *err)
 	bool made = false;
 	ssize_t n;
 
+	cg->enable_errno = 0;
 	n = cgroup_read_at(AT_FDCWD, root, available, sizeof(available), err);
 	if (n < 0)
 		return (int)n;

@@ -611,6 +611,42 @@ static void a_missing_controller_is_named(void **state)
 	assert_non_null(strstr(e.msg, "controller 'memory' is not available"));
 }
 
+/* Below a group that has processes cgroup2 gives no controllers, which matters to a limit only. */
+static void a_controller_that_cannot_be_enabled(void **state)
+{
+	const struct cgroup_limits l = {.memory_limit = SET(64 * MB)};
+	struct group *g = *state;
+	struct err e = ERR_INIT;
+	struct cgroup *below;
+	char path[128];
+	pid_t pid;
+
+	group_create(g, &no_limits);
+	if (!need_controller(g, CTRL_MEMORY)->v2) {
+		print_message("# needs the memory controller on cgroup2\n");
+		skip();
+	}
+	(void)group_add(g);
+	(void)snprintf(path, sizeof(path), "%s/below", g->path);
+	CHECK_OK(cgroup_open(CGROUP_MANAGER_CGROUPFS, path, &below, &e), e);
+	CHECK_FAILS(cgroup_create(below, &l, &e), EBUSY, e, "linux.resources.memory.limit: ");
+	assert_non_null(strstr(e.msg, "enabling it in the groups above failed"));
+	assert_int_equal(access(below->v2->dir, F_OK), -1);
+	/* Without one it is a group like any other. */
+	CHECK_OK(cgroup_create(below, &no_limits, &e), e);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(body_wait(NULL));
+	g->pids[g->n_pids++] = pid;
+	CHECK_OK(cgroup_join(below, pid, false, &e), e);
+	assert_string_equal(path_of(pid, below->v2), path);
+	kill(pid, SIGKILL);
+	(void)group_wait(g, pid);
+	CHECK_OK(cgroup_destroy(below, &e), e);
+	cgroup_free(below);
+}
+
 #define GROUP_TEST(f) cmocka_unit_test_setup_teardown(f, group_setup, group_teardown)
 
 int main(void)
@@ -637,6 +673,7 @@ int main(void)
 		GROUP_TEST(a_refused_update_changes_nothing),
 		GROUP_TEST(a_group_that_is_gone),
 		GROUP_TEST(a_missing_controller_is_named),
+		GROUP_TEST(a_controller_that_cannot_be_enabled),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
