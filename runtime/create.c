@@ -266,7 +266,9 @@ static int fork_child(struct setup *s, struct err *err)
 
 	if (cgroup_is_unified(s->cgroup) && (rc = make_cgroup(s, err)) < 0)
 		return rc;
-	v2 = s->made_cgroup ? cgroup_v2_fd(s->cgroup) : -1;
+	/* On a hybrid host the cgroup2 group comes first and the others while the child runs. */
+	v2 = s->made_cgroup ? cgroup_v2_fd(s->cgroup) : cgroup_birth_fd(s->cgroup);
+	s->made_birth_group = !s->made_cgroup && v2 >= 0;
 	if ((rc = sync_pair(s->child.sync, err)) < 0)
 		return rc;
 	/* Inherited by the child: nothing in the container may look into it (CVE-2016-9962). */
@@ -416,6 +418,8 @@ void setup_undo(struct setup *s)
 			log_warn("%s, going on", e.msg);
 	}
 	if (s->made_cgroup && cgroup_destroy(s->cgroup, &e) < 0)
+		log_warn("%s, going on", e.msg);
+	else if (s->made_birth_group && cgroup_undo(s->cgroup, &e) < 0)
 		log_warn("%s, going on", e.msg);
 	if (s->ran_hooks) {
 		s->container->pid = 0;

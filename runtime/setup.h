@@ -22,7 +22,7 @@ struct setup {
 	bool born_in_v2; /* the clone put the child into its cgroup2 group */
 
 	/* Done so far, undone in reverse on failure. */
-	bool made_cgroup, joined_rdt, ran_hooks, announced;
+	bool made_birth_group, made_cgroup, joined_rdt, ran_hooks, announced;
 };
 
 /* C: everything between clone and execve. Does not return. */
