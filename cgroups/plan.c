@@ -204,6 +204,21 @@ static char *find_keyed(char *text, const char *value)
 	return NULL;
 }
 
+/*
+ * A cpuset that was never set cannot become so again while it has processes; what it has from the
+ * groups above can be named instead.
+ */
+static bool read_effective(struct cgroup_plan *p, const struct cgroup_change *c, const char **ret)
+{
+	const char *file = arena_printf(&p->arena, "%s.effective", c->file);
+	char text[4096];
+
+	if (cgroup_read(c->hier, file, text, sizeof(text), NULL) <= 0)
+		return false;
+	*ret = arena_strdup(&p->arena, text);
+	return true;
+}
+
 /* What has to be written into c's file to make it say again what it says now; NULL: not known. */
 static int read_old(struct cgroup_plan *p, const struct cgroup_change *c, const char **ret,
 		    struct err *err)
@@ -217,6 +232,8 @@ static int read_old(struct cgroup_plan *p, const struct cgroup_change *c, const 
 		return r;
 	if (text.len > 0 && text.data[text.len - 1] == '\n')
 		text.data[--text.len] = '\0';
+	if (text.len == 0 && read_effective(p, c, ret))
+		return 0;
 	if (c->undo == CGROUP_UNDO_OOM) {
 		*ret = strstr(buf_str(&text), "oom_kill_disable 1") ? "1" : "0";
 	} else if (c->undo == CGROUP_UNDO_KEYED || strchr(buf_str(&text), '\n')) {
