@@ -16,7 +16,9 @@ setup() {
 	cp "$O/tests/helper/attack" "$R/bin/attack"
 }
 
+# What an attack that works would leave on the host goes, too.
 teardown() {
+	[[ -z ${ID-} ]] || rmdir /sys/fs/cgroup{,/*}/hull-{evil,out}-"$ID" 2>/dev/null || true
 	end
 }
 
