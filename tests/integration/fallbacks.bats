@@ -1,0 +1,101 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bats file_tags=machine
+#
+# Containers on older kernels and in sandboxes: newer calls forced away by
+# HULL_NO_…, or made to fail by strace (docs/kernel.md lists them all).
+
+load lib
+
+setup() {
+	begin
+	only_hull
+}
+
+traced() { # STRACE-OPTION... -- COMMAND...
+	command -v strace >/dev/null || skip 'strace is needed'
+	strace -f -qq -o "$T/trace" "$@"
+}
+
+# Every namespace of a process, one a line.
+spaces='for n in /proc/self/ns/*; do readlink $n; done'
+
+spaces_of() { # PID
+	readlink /proc/"$1"/ns/*
+}
+
+@test "exec without setns on a pidfd joins every namespace" {
+	config '.linux.namespaces += [{"type": "cgroup"}, {"type": "time"}]'
+	run_detached
+	HULL_NO_PIDFD_SETNS=1 expect 0 hull exec "$ID" sh -c "$spaces"
+	equal "$output" "$(spaces_of "$(container_pid)")"
+	HULL_NO_PIDFD_SETNS=1 traced -e trace=setns "$RUNTIME" --root "$STATE" exec "$ID" true 3>&-
+	[[ $(grep -c 'setns(' "$T/trace") -gt 6 ]]
+	traced -e trace=setns "$RUNTIME" --root "$STATE" exec "$ID" true 3>&-
+	[[ $(grep -c 'setns(' "$T/trace") -le 3 ]]
+}
+
+@test "exec without setns on a pidfd joins a user namespace and what belongs to it" {
+	with_user_namespace
+	run_detached
+	HULL_NO_PIDFD_SETNS=1 expect 0 hull exec "$ID" sh -c "$spaces"
+	equal "$output" "$(spaces_of "$(container_pid)")"
+	HULL_NO_PIDFD_SETNS=1 expect 0 hull exec "$ID" id -u
+	equal "$output" 0
+}
+
+@test "descriptors are closed and preserved without close_range" {
+	script 'for n in 3 4 9; do [ ! -e /proc/$$/fd/$n ] || echo has $n; done; echo end'
+	HULL_NO_CLOSE_RANGE=1 expect 0 hull run --bundle "$BUNDLE" "$ID" 3</etc/passwd 9</etc/passwd
+	equal "$output" end
+	HULL_NO_CLOSE_RANGE=1 expect 0 hull run --preserve-fds 1 --bundle "$BUNDLE" "$ID" 3</etc/passwd 9</etc/passwd
+	equal "$output" $'has 3\nend'
+	HULL_NO_CLOSE_RANGE=1 traced -e trace=close_range "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
+	fails grep close_range "$T/trace"
+}
+
+@test "the own binary is a sealed copy where it cannot be a read-only mount" {
+	for denied in '' HULL_NO_MOUNT_API=1; do
+		env $denied "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" >"$OUT" 2>&1 </dev/null 3>&- &
+		JOBS+=($!)
+		wait_for has_status running
+		exe=$(readlink "/proc/$!/exe")
+		if [[ -n $denied ]]; then
+			matches "$exe" '/memfd:hull*'
+		else
+			equal "$exe" / # the root of a mount that is mounted nowhere
+		fi
+		fails sh -c "echo >/proc/$!/exe"
+		hull kill "$ID" KILL
+		wait $! || equal $? 137
+	done
+}
+
+# What an old kernel answers, and what a sandbox that knows none of them does.
+@test "a container and exec without any of the newer calls" {
+	newer=clone3,close_range,openat2,faccessat2,fsopen,open_tree,move_mount,mount_setattr
+	for error in ENOSYS EPERM; do
+		args hostname
+		expect 0 traced -e trace=$newer -e inject=$newer:error=$error \
+			"$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
+		equal "$output" box
+		for call in clone3 close_range openat2 faccessat2 fsopen open_tree; do
+			grep -q "$call(.*INJECTED" "$T/trace" || { echo "$call was not called"; false; }
+		done
+		args sleep 1000
+		run_detached
+		expect 0 traced -e trace=$newer -e inject=$newer:error=$error \
+			"$RUNTIME" --root "$STATE" exec "$ID" hostname 3>&-
+		equal "$output" box
+		hull delete --force "$ID"
+	done
+}
+
+@test "a clone into the cgroup that is refused" {
+	needs_v2
+	args cat /proc/self/cgroup
+	expect 0 traced -e trace=clone3 -e inject=clone3:error=EBUSY:when=1 \
+		"$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
+	equal "$output" "0::$CGROUP"
+	grep -q 'CLONE_INTO_CGROUP.*EBUSY' "$T/trace"
+}
