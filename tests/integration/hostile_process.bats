@@ -12,6 +12,7 @@ load lib
 setup() {
 	begin
 	only_hull
+	ORIGINAL=$RUNTIME
 	R=$BUNDLE/rootfs
 	cp "$O/tests/helper/attack" "$R/bin/attack"
 }
@@ -19,6 +20,7 @@ setup() {
 # What an attack that works would leave on the host goes, too.
 teardown() {
 	[[ -z ${ID-} ]] || rmdir /sys/fs/cgroup{,/*}/hull-{evil,out}-"$ID" 2>/dev/null || true
+	RUNTIME=${ORIGINAL-$RUNTIME}
 	end
 }
 
