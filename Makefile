@@ -74,7 +74,15 @@ $(O)/%.o: %.c $(O)/.flags | $(O)/.headers
 
 $(O)/hull-oci: $(call obj,runtime/oci/main.c) $(call libs,oci) $(LIBS)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(EXT_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) $(ENTRY) -o $@ $^ $(EXT_LIBS)
+
+# The entry point runs before the C library is there: no calls into it, explicit or made up.
+$(O)/runtime/oci/entry.o: ALL_CFLAGS += -fno-builtin -fno-stack-protector
+ifeq ($(SAN),)
+ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
+ENTRY := -Wl,-u,hull_entry -Wl,-e,hull_entry
+endif
+endif
 
 # Linked dynamically: Debian has no static libmnl. It runs only for containers with netDevices.
 $(O)/hull-netdev: $(call obj,namespaces/netdev/main.c) $(call libs,base)
@@ -88,10 +96,6 @@ $(O)/runtime/oci/main.o: $(O)/.commit
 $(O)/.commit: FORCE
 	@mkdir -p $(O)
 	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
-
-# The commit is known to one object alone, so that a new one does not rebuild everything.
-COMMIT := $(shell git describe --always --dirty 2>/dev/null)
-$(O)/runtime/oci/main.o: ALL_CFLAGS += $(if $(COMMIT),-DHULL_COMMIT='"$(COMMIT)"')
 
 # Changes when the compiler or its flags do, and so has everything built again.
 $(O)/.flags: FORCE
