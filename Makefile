@@ -230,12 +230,26 @@ $(O)/tests/bench/%: tests/bench/%.c $(O)/.flags
 bench: all $(BENCH) ## compare start-up time and memory with other runtimes
 	$(Q)O=$(O) tests/bench/run
 
-# --- installation ---
+# --- documents and installation ---
 
-.PHONY: install clean help
+MAN := $(O)/docs/man/hull-oci.8
+$(O)/docs/man/%: docs/man/%.scd
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)
+	$(Q)scdoc <$< >$@.new && mv $@.new $@
+
+.PHONY: man install clean help
+man: $(MAN) ## build the manual page, by scdoc
+
 install: all ## install below $(DESTDIR)$(PREFIX)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(O)/hull-oci
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec/hull $(O)/hull-netdev
+	$(Q)if ! command -v scdoc >/dev/null; then \
+		echo "hull: no manual page: scdoc is missing, run scripts/deps docs (as root)" >&2; \
+	else \
+		$(MAKE) --no-print-directory man && \
+		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(MAN); \
+	fi
 
 clean: ## remove what was built
 	rm -rf $(O)
