@@ -116,7 +116,7 @@ teardown() {
 		echo 'kill -KILL %1; wait; echo re""ady'
 		echo '!wait ready'
 		echo '!size 50x132'
-		echo 'stty size; exit 3'
+		echo 'until stty size | grep "50 132"; do sleep 0.1; done; exit 3'
 	} >"$T/in"
 	expect 3 "$PEER" pty 24x80 "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" <"$T/in"
 	says '/dev/pts/0'

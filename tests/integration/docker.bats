@@ -51,7 +51,7 @@ teardown_file() {
 }
 
 dock() {
-	docker --host "unix://$D/sock" "$@" 3>&-
+	timeout --foreground 100 docker --host "unix://$D/sock" "$@" 3>&-
 }
 
 dock_run() {

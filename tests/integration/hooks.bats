@@ -145,7 +145,7 @@ poststop 2'
 	hook poststart "readlink /proc/\$(expr \"\$(cat)\" : '.*\"pid\": *\\([0-9]*\\)')/exe >$T/exe"
 	create
 	hull start "$ID"
-	equal "$(cat "$T/exe")" /bin/busybox
+	equal "$(cat "$T/exe")" /bin/sleep
 }
 
 @test "a failing poststop hook is a warning, the next one runs" {

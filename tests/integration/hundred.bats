@@ -17,7 +17,7 @@ live() { # NUMBER
 		hull start "$id" &&
 		[[ $(hull state "$id" | jq -r .status) == running ]] &&
 		[[ $(hull exec "$id" sh -c 'echo $(hostname) $$') == box\ [1-9]* ]] &&
-		[[ $(readlink "/proc/$(cat "$T/b$1/pid")/exe") == /bin/busybox ]] &&
+		[[ $(readlink "/proc/$(cat "$T/b$1/pid")/exe") == /bin/sleep ]] &&
 		hull kill "$id" KILL &&
 		{
 			until [[ $(hull state "$id" | jq -r .status) == stopped ]]; do sleep 0.02; done

@@ -42,7 +42,7 @@ make_rootfs() {
 
 # T: the test's own directory, STATE: the runtime's --root, ID: a container name that no other test has.
 begin() {
-	[[ $(id -u) == 0 ]] || skip 'root is needed'
+	[[ $EUID == 0 ]] || skip 'root is needed'
 	T=$BATS_TEST_TMPDIR
 	STATE=$T/state
 	BUNDLE=$T/bundle
@@ -60,8 +60,8 @@ end() {
 	local id
 
 	[[ -n ${T-} ]] || return 0
-	for id in $(hull list -q 2>/dev/null); do
-		hull delete --force "$id" >/dev/null 2>&1 || true
+	for id in "$STATE"/*/; do
+		[[ ! -d $id ]] || hull delete --force "$(basename "$id")" >/dev/null 2>&1 || true
 	done
 	[[ ${#JOBS[@]} == 0 ]] || kill -KILL "${JOBS[@]}" 2>/dev/null || true
 	kill "$WATCHDOG" 2>/dev/null || true
@@ -78,11 +78,15 @@ end() {
 }
 
 # State directories, mounts, cgroups and processes that the test made and nobody removed.
+# It runs once a test, on slow machines too, so it starts as few programs as it can.
 leftovers() {
-	local pid
+	local pid path mounts
 
-	[[ ! -d $STATE ]] || ls "$STATE"
-	grep -F "$T/" /proc/self/mountinfo || true
+	for path in "$STATE"/*/; do
+		[[ ! -d $path ]] || echo "state $path"
+	done
+	mounts=$(</proc/self/mountinfo)
+	[[ $mounts != *"$T/"* ]] || grep -F "$T/" /proc/self/mountinfo
 	find /sys/fs/cgroup -name "*$ID*" 2>/dev/null || true
 	for pid in $(test_processes); do
 		[[ ! -r /proc/$pid/stat ]] || echo "process $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
@@ -91,7 +95,14 @@ leftovers() {
 
 # By what they were started with: the test's directory or its container's environment.
 test_processes() {
-	grep -lse "$T/" -e "TEST_ID=$ID" /proc/[0-9]*/{environ,cmdline} | cut -d/ -f3 | sort -u | grep -vx "$$"
+	local file pid last=
+
+	for file in $(grep -lse "$T/" -e "TEST_ID=$ID" /proc/[0-9]*/{environ,cmdline}); do
+		pid=${file#/proc/}
+		pid=${pid%/*}
+		[[ $pid == "$$" || $pid == "$last" ]] || echo "$pid"
+		last=$pid
+	done
 }
 
 # Ends a test that hangs.  bats' own limit ends its children, but then waits for whoever else has
@@ -176,20 +187,22 @@ config() {
 	mv "$BUNDLE/config.new" "$BUNDLE/config.json"
 }
 
-# words WORD...: a JSON array of them (jq --args would take a word like "-c" for its own).
+# words WORD...: a JSON array of them.
 words() {
-	local word filter= options=()
+	local word list=
 
 	for word; do
-		filter+=,\$w${#options[@]}
-		options+=(--arg "w${#options[@]}" "$word")
+		word=${word//\\/\\\\}
+		word=${word//\"/\\\"}
+		word=${word//$'\n'/\\n}
+		list+=,\"${word//$'\t'/\\t}\"
 	done
-	jq -nc "[${filter#,}]" "${options[@]}"
+	echo "[${list#,}]"
 }
 
 # args WORD...: what the container runs.
 args() {
-	config '.process.args = $words' --argjson words "$(words "$@")"
+	config ".process.args = $(words "$@")"
 }
 
 # script TEXT: has the container run a shell script.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# bats file_tags=machine
+# bats file_tags=machine,v2
 #
 # create, start, state, kill, delete, list, ps: the life of a container as the
 # callers see it.
@@ -26,7 +26,7 @@ load lib
 @test "create and start return while the program runs" {
 	create
 	expect 0 hull start "$ID"
-	equal "$(readlink "/proc/$(container_pid)/exe")" /bin/busybox
+	equal "$(readlink "/proc/$(container_pid)/exe")" /bin/sleep
 }
 
 @test "state prints what the specification asks for" {

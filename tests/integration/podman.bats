@@ -43,7 +43,7 @@ teardown_file() {
 }
 
 pod() {
-	CONTAINERS_CONF=$P/containers.conf podman --root "$P/root" --runroot "$P/run" \
+	CONTAINERS_CONF=$P/containers.conf timeout --foreground 100 podman --root "$P/root" --runroot "$P/run" \
 		--storage-driver vfs --runtime "$RUNTIME" "$@" 3>&-
 }
 
@@ -122,11 +122,12 @@ pod_status() {
 @test "run -it has a terminal of the caller's size, and follows it" {
 	export -f pod pod_run
 	export RUNTIME
+	# not by a trap: the shell's line editor takes signals of the window for itself
 	{
-		echo 'set +m; tty; stty size; trap "stty size; exit 5" WINCH; echo re""ady'
+		echo 'until stty size | grep "33 99"; do sleep 0.1; done; tty; echo re""ady'
 		echo '!wait ready'
 		echo '!size 40x101'
-		echo 'while :; do sleep 0.1; done'
+		echo 'until stty size | grep "40 101"; do sleep 0.1; done; exit 5'
 	} >"$T/in"
 	expect 5 "$PEER" pty 33x99 bash -c 'pod_run --rm -it box sh' <"$T/in"
 	says '/dev/pts/0'
