@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -57,5 +58,8 @@ int ns_become_root(struct err *err)
 		return err_sys(err, "drop supplementary groups");
 	if (setresuid(0, 0, 0) < 0)
 		return err_sys(err, "become uid 0 of the user namespace");
+	/* Changing ids sets it to fs.suid_dumpable again (man 2 prctl, PR_SET_DUMPABLE). */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return err_sys(err, "prctl PR_SET_DUMPABLE");
 	return 0;
 }
