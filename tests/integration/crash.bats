@@ -126,7 +126,7 @@ state_is_true() {
 
 delete_leaves_nothing() {
 	expect 0 hull delete --force "$ID" &&
-		{ nothing_left || wait_for no_process_left && nothing_left; } || {
+		wait_for no_process_left && nothing_left || {
 		echo "after delete --force: $output"
 		leftovers
 		return 1
@@ -135,7 +135,7 @@ delete_leaves_nothing() {
 
 # A killed process may still be on its way out; nothing else may.
 no_process_left() {
-	[[ -z $(test_processes) ]]
+	! leftovers | grep -q ^process
 }
 
 # An error of create that names the child's end; nothing to be deleted.
