@@ -91,6 +91,27 @@ spaces_of() { # PID
 	done
 }
 
+@test "a filter where the kernel does not know the flag that is the default" {
+	config '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW",
+		"syscalls": [{"names": ["sethostname"], "action": "SCMP_ACT_ERRNO"}]}'
+	args grep Seccomp: /proc/self/status
+	expect 0 traced -e trace=seccomp -e inject=seccomp:error=EINVAL:when=1 \
+		"$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
+	equal "$output" $'Seccomp:\t2'
+	grep -q 'SPEC_ALLOW.*INJECTED' "$T/trace"
+}
+
+@test "exec and delete where the kernel does not tell a mount's number" {
+	run_detached
+	HULL_NO_OPENAT2=1 expect 0 traced -e trace=statx -e inject=statx:error=ENOSYS \
+		"$RUNTIME" --root "$STATE" exec "$ID" hostname 3>&-
+	equal "$output" box
+	grep -q 'STATX_MNT_ID.*INJECTED' "$T/trace"
+	HULL_NO_OPENAT2=1 expect 0 traced -e trace=statx -e inject=statx:error=ENOSYS \
+		"$RUNTIME" --root "$STATE" delete --force "$ID" 3>&-
+	[[ ! -e $STATE/$ID ]]
+}
+
 @test "a clone into the cgroup that is refused" {
 	needs_v2
 	args cat /proc/self/cgroup
