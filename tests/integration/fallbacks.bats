@@ -7,6 +7,9 @@
 
 load lib
 
+# for the emulated host
+TEST_LIMIT=${TEST_LIMIT:-200}
+
 setup() {
 	begin
 	only_hull
@@ -14,7 +17,7 @@ setup() {
 
 traced() { # STRACE-OPTION... -- COMMAND...
 	command -v strace >/dev/null || skip 'strace is needed'
-	strace -f -qq -o "$T/trace" "$@"
+	strace -f --seccomp-bpf -qq -o "$T/trace" "$@"
 }
 
 # Every namespace of a process, one a line.
