@@ -2,11 +2,13 @@
 /*
  * Mounts of type "cgroup" (runtime-spec config-linux.md#cgroups-path; man 7 cgroups).
  *
- * On a host with cgroup2 alone it is one mount at the destination; else a tmpfs that holds a mount
- * for each hierarchy, with symlinks for co-mounted controllers. In a cgroup namespace of its own
+ * On a host with cgroup2 alone it is one mount at the destination: in a cgroup namespace of its own
  * the container gets the file system itself, which shows its own group as the root; otherwise, or
- * when the kernel refuses, its group's directory is bound. Version 1 is read-only unless "rw" is
- * asked for: a writable release_agent is a way out of the container (CVE-2022-0492).
+ * when the kernel refuses, its group's directory is bound. On others it is a tmpfs that holds a bind
+ * of the group's directory in each hierarchy, with symlinks for co-mounted controllers; in a cgroup
+ * namespace that cannot be told from a mount of the hierarchy and costs half as much. Version 1 is
+ * read-only unless "rw" is asked for: a writable release_agent is a way out of the container
+ * (CVE-2022-0492).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +38,7 @@ static int mount_dir(const struct ns_rootfs_state *st, const struct ns_cgroup_di
 	uint64_t set, clear;
 	int rc;
 
-	if (st->cfg.new_cgroupns) {
+	if (st->cfg.new_cgroupns && st->cfg.cgroups->unified) {
 		fd = mount_fs_at(st, &fs, target, dest, err);
 		if (fd >= 0 || (fd != -EPERM && fd != -EBUSY))
 			return fd_take(&fd);

@@ -132,6 +132,20 @@ static int wait_end(const struct container *c, struct err *err)
 	return n < 0 ? err_sys(err, "wait for process %d", (int)c->pid) : 0;
 }
 
+/*
+ * The end of a pid namespace's first process ends all others in it before anybody sees it ended
+ * (man 7 pid_namespaces), so a look spares freezing and thawing the group. Whoever was put into the
+ * group from outside is still there.
+ */
+static bool all_ended(const struct container *c, struct cgroup *cg)
+{
+	FREE pid_t *pids = NULL;
+	size_t n = 0;
+
+	return c->status == CONTAINER_STOPPED && c->own_pid_ns &&
+	       cgroup_pids(cg, &pids, &n, NULL) == 0 && n == 0;
+}
+
 static int kill_everything(struct container *c, struct cgroup *cg, struct err *err)
 {
 	int rc;
@@ -141,7 +155,7 @@ static int kill_everything(struct container *c, struct cgroup *cg, struct err *e
 		if (rc < 0 && rc != -ESRCH)
 			return rc;
 	}
-	if (c->cgroup_manager != CGROUP_MANAGER_DISABLED &&
+	if (c->cgroup_manager != CGROUP_MANAGER_DISABLED && !all_ended(c, cg) &&
 	    (c->pidfd < 0 || !c->own_pid_ns || c->status == CONTAINER_PAUSED)) {
 		rc = cgroup_signal(cg, SIGKILL, err);
 		if (rc < 0 && rc != -ENOENT)
