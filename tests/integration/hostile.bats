@@ -378,7 +378,7 @@ race() {
 	start_exchange "$T/vol/data" "$T/vol/data.link"
 	race 300
 	stop_exchange
-	echo "$(sort "$OUT" | uniq -c)"
+	sort "$OUT" | uniq -c
 	# Each container has its mount, at one of the places inside: on the host it would be lost.
 	grep -q 'at /vol/data' "$OUT"
 	grep -q "at $HOST/dir" "$OUT"

@@ -36,10 +36,10 @@ teardown() {
 	chmod +x "$R/bin/door"
 	args attack overwrite-exe PAYLOAD
 	for denied in '' HULL_NO_MOUNT_API=1; do
-		env $denied "$RUNTIME" --root "$STATE" run --detach --bundle "$BUNDLE" "$ID" >"$OUT" 2>&1 </dev/null 3>&-
+		env ${denied:+"$denied"} "$RUNTIME" --root "$STATE" run --detach --bundle "$BUNDLE" "$ID" >"$OUT" 2>&1 </dev/null 3>&-
 		wait_for out_has waiting
 		# Until one of them is caught, as an attacker would have it.
-		caught() { hull exec "$ID" door >/dev/null 2>&1; env $denied "$RUNTIME" --root "$STATE" exec "$ID" door features >/dev/null 2>&1; out_has 'got the executable'; }
+		caught() { hull exec "$ID" door >/dev/null 2>&1; env ${denied:+"$denied"} "$RUNTIME" --root "$STATE" exec "$ID" door features >/dev/null 2>&1; out_has 'got the executable'; }
 		wait_for caught
 		wait_for out_has 'not overwritten: '
 		fails grep -x overwritten "$OUT"
@@ -227,8 +227,8 @@ os.setxattr(sys.argv[1], "security.capability", struct.pack("<IIIII", 0x02000001
 	run_detached
 	expect 0 hull exec --cap CAP_NET_RAW "$ID" grep CapInh /proc/self/status
 	says 0000000000000000
-	for cap in '' '--cap CAP_NET_RAW'; do
-		expect 0 hull exec $cap --user 1000 "$ID" /gain/grep -E 'Cap[IE]' /proc/self/status
+	for cap in '' CAP_NET_RAW; do
+		expect 0 hull exec ${cap:+--cap "$cap"} --user 1000 "$ID" /gain/grep -E 'Cap[IE]' /proc/self/status
 		equal "$(tr -d '\t\n' <<<"$output")" 'CapInh:0000000000000000CapEff:0000000000000000'
 	done
 	hull delete --force "$ID"
