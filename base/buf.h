@@ -14,7 +14,10 @@ struct buf {
 	size_t cap;
 };
 
-#define BUF_INIT { 0 }
+#define BUF_INIT                                                                                   \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 /* Makes room for len more bytes and the NUL; returns their place. The caller adds to len itself. */
 char *buf_reserve(struct buf *b, size_t len) __attribute__((returns_nonnull));

@@ -17,7 +17,10 @@ struct err {
 	char msg[ERR_MSG_LEN]; /* one line, NUL-terminated, no full stop */
 };
 
-#define ERR_INIT { 0 }
+#define ERR_INIT                                                                                   \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 #define MUST_CHECK        __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))

@@ -43,14 +43,17 @@ struct arena {
 	struct arena_block *head;
 };
 
-#define ARENA_INIT { NULL }
+#define ARENA_INIT                                                                                 \
+	{                                                                                          \
+		NULL                                                                               \
+	}
 
 /* Zeroed, aligned for any type; n * size, overflow aborts. Lives until arena_release. */
 void *arena_alloc(struct arena *a, size_t n, size_t size) __attribute__((returns_nonnull));
 char *arena_strdup(struct arena *a, const char *s) __attribute__((returns_nonnull));
 char *arena_strndup(struct arena *a, const char *s, size_t n) __attribute__((returns_nonnull));
-char *arena_printf(struct arena *a, const char *fmt, ...)
-	__attribute__((returns_nonnull)) PRINTF_LIKE(2, 3);
+char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((returns_nonnull))
+PRINTF_LIKE(2, 3);
 void arena_release(struct arena *a); /* frees everything; the arena may be used again */
 
 #endif

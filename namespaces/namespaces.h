@@ -30,15 +30,25 @@
 
 /* ---- namespaces (clone.c, idmap.c) ---- */
 
-enum ns_kind { NS_USER, NS_MOUNT, NS_PID, NS_NETWORK, NS_IPC, NS_UTS, NS_CGROUP, NS_TIME, NS_KIND_MAX };
+enum ns_kind {
+	NS_USER,
+	NS_MOUNT,
+	NS_PID,
+	NS_NETWORK,
+	NS_IPC,
+	NS_UTS,
+	NS_CGROUP,
+	NS_TIME,
+	NS_KIND_MAX
+};
 
 struct ns_space {
-	bool listed;	  /* false: stay in the caller's */
+	bool listed;      /* false: stay in the caller's */
 	const char *path; /* join this one; NULL: a new one */
 };
 
 struct idmap {
-	uint32_t inside; /* containerID */
+	uint32_t inside;  /* containerID */
 	uint32_t outside; /* hostID */
 	uint32_t count;
 };
@@ -63,13 +73,14 @@ struct ns_spaces {
 const char *ns_kind_name(enum ns_kind kind); /* the OCI name: "network", "mount", … */
 const char *ns_kind_file(enum ns_kind kind); /* below /proc/PID/ns: "net", "mnt", … */
 int ns_kind_parse(const char *oci_name);     /* enum ns_kind or -EINVAL */
-int ns_kind_flag(enum ns_kind kind);	     /* CLONE_NEW… */
+int ns_kind_flag(enum ns_kind kind);         /* CLONE_NEW… */
 
 /*
  * P: opens the namespaces given by path and checks each one's type (man 2 ioctl_ns). ret_fds[kind] is
  * -1 where nothing is joined. On failure nothing stays open.
  */
-int ns_spaces_open(const struct ns_spaces *spaces, int ret_fds[static NS_KIND_MAX], struct err *err) MUST_CHECK;
+int ns_spaces_open(const struct ns_spaces *spaces, int ret_fds[static NS_KIND_MAX],
+		   struct err *err) MUST_CHECK;
 
 /*
  * P: forks the container's first process. Returns 0 in the child, its pid (as the caller sees it)
@@ -87,10 +98,12 @@ int ns_write_idmaps(int proc_fd, pid_t pid, const struct idmaps *maps, struct er
 int ns_become_root(struct err *err) MUST_CHECK;
 
 /* C: joins and makes all namespaces but pid, user and cgroup; sets time offsets. */
-int ns_enter(const struct ns_spaces *spaces, const int fds[static NS_KIND_MAX], int proc_fd, struct err *err) MUST_CHECK;
+int ns_enter(const struct ns_spaces *spaces, const int fds[static NS_KIND_MAX], int proc_fd,
+	     struct err *err) MUST_CHECK;
 
 /* C, once it is in its cgroups: joins or makes the cgroup namespace. */
-int ns_enter_cgroup(const struct ns_spaces *spaces, const int fds[static NS_KIND_MAX], struct err *err) MUST_CHECK;
+int ns_enter_cgroup(const struct ns_spaces *spaces, const int fds[static NS_KIND_MAX],
+		    struct err *err) MUST_CHECK;
 
 /*
  * Joins the namespaces of a running process given by CLONE_NEW… flags: one setns(2) on its pidfd, or
@@ -102,19 +115,19 @@ int ns_join_process(int proc_fd, pid_t pid, int pidfd, int flags, struct err *er
 
 /* A mount as the kernel will see it: ns_mount_options fills everything from flags on. */
 struct ns_mount {
-	const char *destination; /* absolute inside the root; a relative one counts from / */
-	const char *source;	 /* bind sources: absolute on the host */
-	const char *type;	 /* NULL on a bind */
+	const char *destination;     /* absolute inside the root; a relative one counts from / */
+	const char *source;          /* bind sources: absolute on the host */
+	const char *type;            /* NULL on a bind */
 	const struct idmaps *idmaps; /* uidMappings/gidMappings, or the container's; NULL: none */
 
-	unsigned long flags;	   /* MS_… to set (atime choice included) */
-	unsigned long clear_flags; /* MS_… named by a negative option ("dev", "rw", …) */
-	uint64_t rec_set, rec_clear; /* MOUNT_ATTR_… by the recursive options ("rro", …) */
+	unsigned long flags;              /* MS_… to set (atime choice included) */
+	unsigned long clear_flags;        /* MS_… named by a negative option ("dev", "rw", …) */
+	uint64_t rec_set, rec_clear;      /* MOUNT_ATTR_… by the recursive options ("rro", …) */
 	const unsigned long *propagation; /* MS_SHARED, MS_PRIVATE|MS_REC, … in order */
 	size_t n_propagation;
-	const char *data; /* the file system's own options, comma separated, or NULL */
-	bool bind;	  /* bind or rbind (flags has MS_BIND, MS_REC) */
-	bool tmpcopyup;	  /* copy the covered directory into the tmpfs */
+	const char *data;  /* the file system's own options, comma separated, or NULL */
+	bool bind;         /* bind or rbind (flags has MS_BIND, MS_REC) */
+	bool tmpcopyup;    /* copy the covered directory into the tmpfs */
 	bool copy_symlink; /* a source that is a symlink is made again at the destination */
 	bool idmap, idmap_recursive; /* options "idmap", "ridmap" */
 };
@@ -146,18 +159,21 @@ struct ns_device {
 struct ns_cgroup_view {
 	bool unified; /* one cgroup2 mount at the destination itself */
 	struct ns_cgroup_dir {
-		const char *name;   /* directory below the destination ("cpu,cpuacct", "unified") */
-		const char *source; /* the container's own directory in that hierarchy on the host */
-		const char *options; /* mount options of the hierarchy ("cpu,cpuacct", "none,name=systemd", "" = cgroup2) */
-		const char *const *links; /* NULL-terminated names that become symlinks to name, or NULL */
-	} *dirs;
+		const char *name; /* directory below the destination ("cpu,cpuacct", "unified") */
+		const char
+			*source; /* the container's own directory in that hierarchy on the host */
+		const char *
+			options; /* mount options of the hierarchy ("cpu,cpuacct", "none,name=systemd", "" = cgroup2) */
+		const char *const
+			*links; /* NULL-terminated names that become symlinks to name, or NULL */
+	} * dirs;
 	size_t n_dirs; /* unified: exactly one, name unused */
 };
 
 struct ns_rootfs {
-	const char *path;      /* the root on the host, absolute */
+	const char *path; /* the root on the host, absolute */
 	bool readonly;
-	bool no_pivot;	       /* MS_MOVE + chroot */
+	bool no_pivot;             /* MS_MOVE + chroot */
 	unsigned long propagation; /* rootfsPropagation as MS_… flags; 0: none given */
 	const struct ns_mount *mounts;
 	size_t n_mounts;
@@ -165,13 +181,14 @@ struct ns_rootfs {
 	size_t n_devices;
 	const char *const *masked_paths, *const *readonly_paths;
 	size_t n_masked_paths, n_readonly_paths;
-	const char *mount_label; /* SELinux context or NULL */
+	const char *mount_label;              /* SELinux context or NULL */
 	const struct ns_cgroup_view *cgroups; /* NULL: a "cgroup" mount is refused */
 	bool new_mount_ns; /* false: plain chroot, nothing is mounted (config lists no mount namespace) */
-	bool in_userns;	   /* the child runs in a user namespace other than the caller's */
+	bool in_userns; /* the child runs in a user namespace other than the caller's */
 	bool new_netns, new_cgroupns; /* decide how sysfs and cgroup mounts are made */
-	bool terminal;	   /* a console device node is expected at /dev/console */
-	uint32_t root_uid, root_gid; /* host ids of the container's root: owner of what is created */
+	bool terminal;                /* a console device node is expected at /dev/console */
+	uint32_t root_uid,
+		root_gid; /* host ids of the container's root: owner of what is created */
 };
 
 struct ns_rootfs_state; /* descriptors opened by ns_rootfs_prepare, inherited by the child */
@@ -184,10 +201,12 @@ int ns_rootfs_prepare(const struct ns_rootfs *cfg, int proc_fd, struct ns_rootfs
 		      struct err *err) MUST_CHECK;
 void ns_rootfs_free(struct ns_rootfs_state *st);
 
-int ns_rootfs_mount(struct ns_rootfs_state *st, struct err *err) MUST_CHECK; /* C, up to /dev and links */
+int ns_rootfs_mount(struct ns_rootfs_state *st,
+		    struct err *err) MUST_CHECK; /* C, up to /dev and links */
 /* C: binds the pty slave tty_fd (TIOCGPTPEER) on /dev/console inside the root; before pivot. */
 int ns_rootfs_console(struct ns_rootfs_state *st, int tty_fd, struct err *err) MUST_CHECK;
-int ns_rootfs_pivot(struct ns_rootfs_state *st, struct err *err) MUST_CHECK; /* C; cwd is / afterwards */
+int ns_rootfs_pivot(struct ns_rootfs_state *st,
+		    struct err *err) MUST_CHECK; /* C; cwd is / afterwards */
 /* C: reopens 0-2 that are /dev/null, read-only root, readonlyPaths, maskedPaths; root propagation. */
 int ns_rootfs_seal(struct ns_rootfs_state *st, struct err *err) MUST_CHECK;
 
@@ -196,7 +215,8 @@ struct ns_sysctl {
 	const char *key, *value;
 };
 int ns_sysctl_check(const char *key, const struct ns_spaces *spaces, struct err *err) MUST_CHECK;
-int ns_sysctl_write(int proc_fd, const struct ns_sysctl *sysctls, size_t n, struct err *err) MUST_CHECK;
+int ns_sysctl_write(int proc_fd, const struct ns_sysctl *sysctls, size_t n,
+		    struct err *err) MUST_CHECK;
 
 /* ---- the process (caps.c, lsm.c, limits.c, process.c) ---- */
 
@@ -206,7 +226,7 @@ struct ns_caps { /* bit n = capability n */
 
 int ns_cap_parse(const char *name); /* "CAP_SYS_ADMIN" -> 21, or -EINVAL */
 const char *ns_cap_name(int cap);   /* NULL beyond the last known */
-int ns_cap_last(int proc_fd);	    /* the running kernel's last capability or -errno */
+int ns_cap_last(int proc_fd);       /* the running kernel's last capability or -errno */
 
 struct ns_rlimit {
 	int resource; /* RLIMIT_… */
@@ -216,7 +236,7 @@ struct ns_rlimit {
 int ns_rlimit_parse(const char *name); /* "RLIMIT_NOFILE" -> RLIMIT_NOFILE or -EINVAL */
 const char *ns_rlimit_name(int resource);
 
-struct ns_scheduler { /* man 2 sched_setattr */
+struct ns_scheduler {    /* man 2 sched_setattr */
 	uint32_t policy; /* SCHED_… */
 	int32_t nice;
 	uint32_t priority;
@@ -224,16 +244,16 @@ struct ns_scheduler { /* man 2 sched_setattr */
 	uint64_t runtime_ns, deadline_ns, period_ns;
 };
 int ns_scheduler_policy_parse(const char *name); /* "SCHED_BATCH" -> 3 or -EINVAL */
-int ns_scheduler_flag_parse(const char *name);	 /* bit value or -EINVAL */
+int ns_scheduler_flag_parse(const char *name);   /* bit value or -EINVAL */
 
 struct ns_ioprio {
-	int klass; /* IOPRIO_CLASS_… */
+	int klass;    /* IOPRIO_CLASS_… */
 	int priority; /* 0..7 */
 };
 int ns_ioprio_class_parse(const char *name);
 
-struct ns_mempolicy { /* man 2 set_mempolicy */
-	int mode; /* MPOL_…, flags included */
+struct ns_mempolicy {      /* man 2 set_mempolicy */
+	int mode;          /* MPOL_…, flags included */
 	const char *nodes; /* list, may be NULL or empty */
 };
 int ns_mempolicy_mode_parse(const char *name);
@@ -244,8 +264,8 @@ const char *ns_mempolicy_flag_name(size_t i);
 /* Everything about one process of a container, its first or an exec'ed one. */
 struct ns_process {
 	const char *const *args; /* NULL-terminated, at least one */
-	const char *const *env;	 /* NULL-terminated, "NAME=value" */
-	const char *cwd;	 /* absolute */
+	const char *const *env;  /* NULL-terminated, "NAME=value" */
+	const char *cwd;         /* absolute */
 	bool terminal;
 	bool has_console_size;
 	uint16_t console_width, console_height;
@@ -253,7 +273,7 @@ struct ns_process {
 	mode_t umask; /* default 0022 */
 	const gid_t *groups;
 	size_t n_groups;
-	bool has_caps;	 /* false: none at all for an exec'ed process */
+	bool has_caps; /* false: none at all for an exec'ed process */
 	struct ns_caps caps;
 	const struct ns_rlimit *rlimits;
 	size_t n_rlimits;
@@ -265,7 +285,7 @@ struct ns_process {
 	const struct ns_ioprio *ioprio;
 	const struct ns_mempolicy *mempolicy;
 	bool has_personality;
-	uint32_t personality; /* man 2 personality */
+	uint32_t personality;                          /* man 2 personality */
 	const char *affinity_initial, *affinity_final; /* execCPUAffinity, exec only */
 };
 
@@ -279,23 +299,24 @@ struct ns_seccomp_arg {
 
 struct ns_seccomp_rule {
 	const char *const *names; /* NULL-terminated */
-	uint32_t action;	  /* SCMP_ACT_…, errno included */
+	uint32_t action;          /* SCMP_ACT_…, errno included */
 	const struct ns_seccomp_arg *args;
 	size_t n_args;
 };
 
 struct ns_seccomp {
-	uint32_t default_action;   /* SCMP_ACT_…, errno included */
-	const uint32_t *archs;	   /* SCMP_ARCH_… */
+	uint32_t default_action; /* SCMP_ACT_…, errno included */
+	const uint32_t *archs;   /* SCMP_ARCH_… */
 	size_t n_archs;
-	uint32_t flags;		   /* SECCOMP_FILTER_FLAG_… as asked */
-	bool flags_given;	   /* false: SPEC_ALLOW is the default */
+	uint32_t flags;                                /* SECCOMP_FILTER_FLAG_… as asked */
+	bool flags_given;                              /* false: SPEC_ALLOW is the default */
 	const char *listener_path, *listener_metadata; /* NULL without NOTIFY */
 	const struct ns_seccomp_rule *rules;
 	size_t n_rules;
 };
 
-int ns_seccomp_action_parse(const char *name, bool has_errno, uint32_t errno_ret, uint32_t *ret) MUST_CHECK;
+int ns_seccomp_action_parse(const char *name, bool has_errno, uint32_t errno_ret,
+			    uint32_t *ret) MUST_CHECK;
 int ns_seccomp_arch_parse(const char *name, uint32_t *ret) MUST_CHECK;
 int ns_seccomp_op_parse(const char *name, int *ret) MUST_CHECK;
 int ns_seccomp_flag_parse(const char *name, uint32_t *ret) MUST_CHECK;
@@ -308,9 +329,9 @@ const char *ns_seccomp_flag_name(size_t i);
 bool ns_seccomp_flag_supported(uint32_t flag); /* asks the running kernel */
 
 struct ns_seccomp_filter { /* a classic BPF program ready for seccomp(2) */
-	void *insns; /* struct sock_filter[], owned */
+	void *insns;       /* struct sock_filter[], owned */
 	size_t n_insns;
-	uint32_t flags; /* SECCOMP_FILTER_FLAG_…, NEW_LISTENER when it notifies */
+	uint32_t flags;     /* SECCOMP_FILTER_FLAG_…, NEW_LISTENER when it notifies */
 	bool default_flags; /* nobody asked for flags: an old kernel may have them dropped */
 };
 
@@ -328,7 +349,8 @@ int ns_seccomp_build(const struct ns_seccomp *s, int cache_fd, struct ns_seccomp
 void ns_seccomp_release(struct ns_seccomp_filter *f);
 
 /* C: installs the filter. *ret_listener gets the notify descriptor or -1. */
-int ns_seccomp_install(const struct ns_seccomp_filter *f, int *ret_listener, struct err *err) MUST_CHECK;
+int ns_seccomp_install(const struct ns_seccomp_filter *f, int *ret_listener,
+		       struct err *err) MUST_CHECK;
 
 /*
  * The last steps before execve; their order is told in process.c.
@@ -346,11 +368,13 @@ int ns_process_scheduling(const struct ns_process *p, struct err *err) MUST_CHEC
  * Writes process.oomScoreAdj of process pid (0: the caller's own). P for a child in a user namespace:
  * the file belongs to the host's root as long as the child is not dumpable. Does nothing when unset.
  */
-int ns_process_oom_score(int proc_fd, pid_t pid, const struct ns_process *p, struct err *err) MUST_CHECK;
+int ns_process_oom_score(int proc_fd, pid_t pid, const struct ns_process *p,
+			 struct err *err) MUST_CHECK;
 
 /* P: says before any side effect that a label cannot be honoured on this host. */
 int ns_process_labels_check(const struct ns_process *p, struct err *err) MUST_CHECK;
-int ns_process_labels(int proc_fd, const struct ns_process *p, struct err *err) MUST_CHECK; /* C: LSM exec labels */
+int ns_process_labels(int proc_fd, const struct ns_process *p,
+		      struct err *err) MUST_CHECK; /* C: LSM exec labels */
 
 /* C: makes a missing process.cwd (0755) below "/"; after the pivot, before the root turns read-only. */
 int ns_process_make_cwd(const struct ns_process *p, struct err *err) MUST_CHECK;
@@ -360,8 +384,8 @@ int ns_process_make_cwd(const struct ns_process *p, struct err *err) MUST_CHECK;
  * user, and a check that it is below the root). The filter goes in between as no_new_privs demands;
  * filter may be NULL.
  */
-int ns_process_credentials(const struct ns_process *p, const struct ns_seccomp_filter *filter, int *ret_listener,
-			   struct err *err) MUST_CHECK;
+int ns_process_credentials(const struct ns_process *p, const struct ns_seccomp_filter *filter,
+			   int *ret_listener, struct err *err) MUST_CHECK;
 
 /*
  * C: finds args[0] by env's PATH inside the root, as the user that will execute it. Caller frees
@@ -380,7 +404,8 @@ const char *ns_env_get(const char *const *env, const char *name);
 
 /* ---- CPU affinity (affinity.c); pid 0: the caller ---- */
 
-int ns_affinity_set(pid_t pid, const char *cpus, struct err *err) MUST_CHECK; /* a list, cpuset(7) */
+int ns_affinity_set(pid_t pid, const char *cpus,
+		    struct err *err) MUST_CHECK;              /* a list, cpuset(7) */
 int ns_affinity_reset(pid_t pid, struct err *err) MUST_CHECK; /* every CPU that the cpuset allows */
 
 /* ---- the session keyring (keyring.c) ---- */
@@ -390,7 +415,8 @@ int ns_affinity_reset(pid_t pid, struct err *err) MUST_CHECK; /* every CPU that 
  * made new for the container's first process (is_new), found again by an exec'ed one. label: SELinux
  * label of a new keyring or NULL. Kernels that have no keys, or refuse, are put up with.
  */
-int ns_keyring_join(int proc_fd, const char *name, bool is_new, const char *label, struct err *err) MUST_CHECK;
+int ns_keyring_join(int proc_fd, const char *name, bool is_new, const char *label,
+		    struct err *err) MUST_CHECK;
 
 /* ---- network devices (netdev.c) ---- */
 
@@ -408,7 +434,8 @@ struct ns_netdev {
  * the only user of netlink here; helper: its path, NULL: beside this program or in /usr/libexec/hull.
  */
 int ns_netdev_move(int from_fd, int to_fd, const struct ns_netdev *devs, size_t n,
-		   char (*ret_names)[NS_NETDEV_NAME_LEN], const char *helper, struct err *err) MUST_CHECK;
+		   char (*ret_names)[NS_NETDEV_NAME_LEN], const char *helper,
+		   struct err *err) MUST_CHECK;
 
 /* C: sets lo up in the caller's network namespace. */
 int ns_loopback_up(struct err *err) MUST_CHECK;

@@ -20,21 +20,24 @@ struct child {
 	bool in_userns;
 	unsigned int preserve_fds;
 	int console_fd; /* connected console socket; -1: a pty master comes to the parent */
-	int sync[2];	/* [0] parent's, [1] child's */
+	int sync[2];    /* [0] parent's, [1] child's */
 
 	pid_t pid; /* in the parent, 0: not there */
 	int pidfd;
 	int console_master; /* received from the child, -1: none */
 };
 
-#define CHILD_INIT { .console_fd = -1, .sync = { -1, -1 }, .pidfd = -1, .console_master = -1 }
+#define CHILD_INIT                                                                                 \
+	{                                                                                          \
+		.console_fd = -1, .sync = {-1, -1}, .pidfd = -1, .console_master = -1              \
+	}
 
 /*
  * P, before any side effect: checks terminal and labels against the options, connects the console
  * socket (NULL: none), counts the descriptors to preserve.
  */
-int child_check(struct child *ch, bool foreground, const char *console_socket, unsigned int preserve_fds,
-		struct err *err) MUST_CHECK;
+int child_check(struct child *ch, bool foreground, const char *console_socket,
+		unsigned int preserve_fds, struct err *err) MUST_CHECK;
 
 /* P: the system call filter, from the cache below the runtime's root where that is possible. */
 int child_build_filter(struct child *ch, struct runtime *rt, struct err *err) MUST_CHECK;
@@ -58,10 +61,11 @@ int child_go(struct child *ch, struct cgroup *cg, struct err *err) MUST_CHECK;
  * P: writes the pid file (no newline, replaced atomically; a device or FIFO is written to) and sends
  * the pidfd; NULL: not asked for.
  */
-int child_announce(const struct child *ch, const char *pid_file, const char *pidfd_socket, struct err *err) MUST_CHECK;
+int child_announce(const struct child *ch, const char *pid_file, const char *pidfd_socket,
+		   struct err *err) MUST_CHECK;
 
 void child_retract(const char *pid_file); /* P: removes the pid file, if it is one */
-void child_kill(struct child *ch); /* P: SIGKILL and reap; nothing when there is none */
+void child_kill(struct child *ch);        /* P: SIGKILL and reap; nothing when there is none */
 void child_release(struct child *ch);
 
 #endif

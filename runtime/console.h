@@ -9,7 +9,8 @@
  * C, in the container's root: opens a new pty of the container's own devpts. The window size is the
  * process' console size when it has one.
  */
-int console_open(const struct ns_process *p, int *ret_master, int *ret_slave, struct err *err) MUST_CHECK;
+int console_open(const struct ns_process *p, int *ret_master, int *ret_slave,
+		 struct err *err) MUST_CHECK;
 
 /* C, a session leader: makes slave the controlling terminal and descriptors 0 to 2 (owned by p's user). */
 int console_attach(const struct ns_process *p, int slave, struct err *err) MUST_CHECK;

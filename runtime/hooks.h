@@ -14,7 +14,7 @@ int hooks_run(const struct spec_hooks *hooks, enum spec_hook_kind kind, const st
 	      const char *status, struct err *err) MUST_CHECK;
 
 /* The same, but a failure is logged as a warning and the next one runs (poststop). */
-void hooks_run_all(const struct spec_hooks *hooks, enum spec_hook_kind kind, const struct container *c,
-		   const char *status);
+void hooks_run_all(const struct spec_hooks *hooks, enum spec_hook_kind kind,
+		   const struct container *c, const char *status);
 
 #endif

@@ -53,8 +53,7 @@ int launch_preserved(unsigned int n, unsigned int *ret, struct err *err)
 		int flags = fcntl((int)(3 + i), F_GETFD);
 
 		if (flags < 0 || (flags & FD_CLOEXEC))
-			return err_set(err, EBADF, "fd %u to preserve is not open",
-				       3 + i);
+			return err_set(err, EBADF, "fd %u to preserve is not open", 3 + i);
 	}
 	*ret = n + listen;
 	return 0;

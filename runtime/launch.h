@@ -12,8 +12,8 @@
 struct launch {
 	const struct ns_process *process;
 	const struct ns_seccomp_filter *filter; /* NULL: none */
-	struct notify *notify;			/* set when the filter notifies */
-	int proc_fd;				/* the host's procfs */
+	struct notify *notify;                  /* set when the filter notifies */
+	int proc_fd;                            /* the host's procfs */
 	int sync;
 	int fifo_fd; /* exec.fifo or -1 */
 	bool in_userns;
@@ -30,7 +30,8 @@ int launch_preserved(unsigned int n, unsigned int *ret, struct err *err) MUST_CH
  * C: closes every descriptor but 0 … 2 + preserve_fds, the two to keep (-1: none) and the log's. The
  * preserved ones and 0 to 2 lose nothing; the kept ones are close-on-exec.
  */
-int launch_close_descriptors(unsigned int preserve_fds, int keep1, int keep2, struct err *err) MUST_CHECK;
+int launch_close_descriptors(unsigned int preserve_fds, int keep1, int keep2,
+			     struct err *err) MUST_CHECK;
 
 /*
  * C: scheduling, limits, labels, credentials, filter; then tells READY and waits for GO. From here

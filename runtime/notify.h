@@ -27,7 +27,7 @@ void notify_publish(struct notify *n, int listener);
  * process state (runtime-spec config-linux.md, The Container Process State) with the descriptor.
  * On failure the caller kills the process, which waits for ever.
  */
-int notify_serve(struct notify *n, const struct ns_seccomp *s, const struct container *c, pid_t pid, int pidfd,
-		 const char *status, struct err *err) MUST_CHECK;
+int notify_serve(struct notify *n, const struct ns_seccomp *s, const struct container *c, pid_t pid,
+		 int pidfd, const char *status, struct err *err) MUST_CHECK;
 
 #endif

@@ -46,9 +46,9 @@ struct container {
 	int lock_fd; /* held lock, -1: none */
 
 	enum container_status status; /* as of container_open */
-	pid_t pid;		      /* first process, 0 when stopped */
-	int pidfd;		      /* of pid, -1 when stopped */
-	uint64_t start_time;	      /* of pid, clock ticks (man 5 proc) */
+	pid_t pid;                    /* first process, 0 when stopped */
+	int pidfd;                    /* of pid, -1 when stopped */
+	uint64_t start_time;          /* of pid, clock ticks (man 5 proc) */
 	char *bundle, *rootfs, *created, *owner, *cgroup_path;
 	enum cgroup_manager cgroup_manager;
 	struct spec_annotation *annotations;
@@ -64,53 +64,58 @@ enum container_lock { CONTAINER_LOCK_NONE, CONTAINER_LOCK_SHARED, CONTAINER_LOCK
  * Opens container id and finds out its status. -ENOENT: no such container ("container 'ID' does not
  * exist"). A directory without a readable state.json: -ENODATA (delete --force copes).
  */
-int container_open(struct runtime *rt, const char *id, enum container_lock lock, struct container **ret,
-		   struct err *err) MUST_CHECK;
+int container_open(struct runtime *rt, const char *id, enum container_lock lock,
+		   struct container **ret, struct err *err) MUST_CHECK;
 void container_close(struct container *c);
-int container_cgroup(struct container *c, struct cgroup **ret, struct err *err) MUST_CHECK; /* borrowed */
-int container_config(struct container *c, struct spec **ret, struct err *err) MUST_CHECK; /* saved copy; spec_free */
+int container_cgroup(struct container *c, struct cgroup **ret,
+		     struct err *err) MUST_CHECK; /* borrowed */
+int container_config(struct container *c, struct spec **ret,
+		     struct err *err) MUST_CHECK; /* saved copy; spec_free */
 int container_check_id(const char *id, struct err *err) MUST_CHECK;
 
 /* Ids below the root, sorted; NULL-terminated, caller frees each and the list. */
 int container_ids(struct runtime *rt, char ***ret, struct err *err) MUST_CHECK;
 
 struct create_options {
-	const char *bundle;	    /* NULL: "." */
-	const char *config;	    /* NULL: "config.json" */
+	const char *bundle;         /* NULL: "." */
+	const char *config;         /* NULL: "config.json" */
 	const char *console_socket; /* NULL: none */
 	const char *pidfd_socket;
 	const char *pid_file;
 	bool no_pivot;
 	bool no_new_keyring;
 	unsigned int preserve_fds;
-	bool detach;	   /* run only */
-	bool keep;	   /* run only: leave the container after its end */
+	bool detach;       /* run only */
+	bool keep;         /* run only: leave the container after its end */
 	bool no_subreaper; /* run only */
 };
 
-int container_create(struct runtime *rt, const char *id, const struct create_options *o, struct err *err) MUST_CHECK;
+int container_create(struct runtime *rt, const char *id, const struct create_options *o,
+		     struct err *err) MUST_CHECK;
 int container_start(struct runtime *rt, const char *id, struct err *err) MUST_CHECK;
 /* *ret_status: exit status of the process (128 + signal); 0 with detach. */
-int container_run(struct runtime *rt, const char *id, const struct create_options *o, int *ret_status,
-		  struct err *err) MUST_CHECK;
+int container_run(struct runtime *rt, const char *id, const struct create_options *o,
+		  int *ret_status, struct err *err) MUST_CHECK;
 /* all: every process of the cgroup. -ESRCH: "container not running". */
-int container_kill(struct runtime *rt, const char *id, int sig, bool all, struct err *err) MUST_CHECK;
+int container_kill(struct runtime *rt, const char *id, int sig, bool all,
+		   struct err *err) MUST_CHECK;
 int container_delete(struct runtime *rt, const char *id, bool force, struct err *err) MUST_CHECK;
 int container_pause(struct runtime *rt, const char *id, struct err *err) MUST_CHECK;
 int container_resume(struct runtime *rt, const char *id, struct err *err) MUST_CHECK;
 
 struct exec_options {
-	const char *process_file; /* NULL: from args and the options below, on the config's process */
-	const char *const *args;  /* NULL-terminated */
-	const char *cwd;	  /* NULL: the config's */
-	const char *const *env;	  /* NULL-terminated additions or NULL */
+	const char
+		*process_file; /* NULL: from args and the options below, on the config's process */
+	const char *const *args; /* NULL-terminated */
+	const char *cwd;         /* NULL: the config's */
+	const char *const *env;  /* NULL-terminated additions or NULL */
 	bool tty;
 	bool has_user;
 	uint32_t uid, gid;
 	bool has_gid;
 	const uint32_t *groups; /* additional ones */
 	size_t n_groups;
-	const char *const *caps; /* NULL-terminated names to add, or NULL */
+	const char *const *caps;                      /* NULL-terminated names to add, or NULL */
 	const char *selinux_label, *apparmor_profile; /* NULL: the config's */
 	bool no_new_privs;
 	const char *console_socket, *pidfd_socket, *pid_file;
@@ -120,19 +125,21 @@ struct exec_options {
 	bool ignore_paused;
 };
 
-int container_exec(struct runtime *rt, const char *id, const struct exec_options *o, int *ret_status,
-		   struct err *err) MUST_CHECK;
+int container_exec(struct runtime *rt, const char *id, const struct exec_options *o,
+		   int *ret_status, struct err *err) MUST_CHECK;
 
 /* The update command: a resources object (update --resources) or one built from its options. */
 int container_update(struct runtime *rt, const char *id, const struct json_node *resources,
-		     const char *l3_cache_schema, const char *mem_bw_schema, struct err *err) MUST_CHECK;
+		     const char *l3_cache_schema, const char *mem_bw_schema,
+		     struct err *err) MUST_CHECK;
 
 /*
  * The events command: writes JSON lines to fd, the first statistics at once and alone when
  * interval_ns is 0, else statistics at every interval and each out-of-memory event, until the
  * container ends or nobody reads fd any more (EPIPE; the caller ignores SIGPIPE).
  */
-int container_events(struct runtime *rt, const char *id, uint64_t interval_ns, int fd, struct err *err) MUST_CHECK;
+int container_events(struct runtime *rt, const char *id, uint64_t interval_ns, int fd,
+		     struct err *err) MUST_CHECK;
 
 /* state JSON as the specification's state document, appended to out (no newline). */
 void container_state_write(const struct container *c, struct json_writer *w);

@@ -18,7 +18,7 @@ struct setup {
 	/* Inherited by the child. */
 	int space_fds[NS_KIND_MAX];
 	struct ns_rootfs_state *rootfs;
-	int fifo_fd; /* exec.fifo, O_RDWR; -1 for run */
+	int fifo_fd;     /* exec.fifo, O_RDWR; -1 for run */
 	bool born_in_v2; /* the clone put the child into its cgroup2 group */
 
 	/* Done so far, undone in reverse on failure. */

@@ -21,8 +21,8 @@
 struct spec_hook {
 	const char *path;
 	const char *const *args; /* NULL-terminated; NULL: just the path */
-	const char *const *env;	 /* NULL-terminated; NULL: empty */
-	int timeout_s;		 /* 0: none */
+	const char *const *env;  /* NULL-terminated; NULL: empty */
+	int timeout_s;           /* 0: none */
 };
 
 enum spec_hook_kind {
@@ -73,13 +73,13 @@ struct spec {
 	const struct ns_sysctl *sysctls;
 	size_t n_sysctls;
 	const struct ns_seccomp *seccomp; /* NULL: none */
-	const char *cgroups_path;	  /* NULL: not given */
+	const char *cgroups_path;         /* NULL: not given */
 	bool has_resources;
 	struct cgroup_limits limits;
 	const struct spec_net_device *net_devices;
 	size_t n_net_devices;
 	const struct spec_rdt *rdt; /* NULL: not given */
-	bool has_vm;		    /* a "vm" object is present */
+	bool has_vm;                /* a "vm" object is present */
 };
 
 /*
@@ -89,8 +89,8 @@ struct spec {
 int spec_load(const char *bundle, const char *file, struct buf *text, struct spec **ret,
 	      struct err *err) MUST_CHECK;
 /* The same from a text in memory. name is used in messages, bundle must be absolute. */
-int spec_parse(const char *bundle, const char *name, const char *text, size_t len, struct spec **ret,
-	       struct err *err) MUST_CHECK;
+int spec_parse(const char *bundle, const char *name, const char *text, size_t len,
+	       struct spec **ret, struct err *err) MUST_CHECK;
 /*
  * The same from the copy that create saved: it was found right then, so warnings are not given again,
  * and namespaces named by path, which may be gone by now, are not looked at.
@@ -110,7 +110,7 @@ int spec_parse_process(const struct json_node *node, struct arena *a, struct ns_
 int spec_parse_resources(const struct json_node *node, struct arena *a, struct cgroup_limits *l,
 			 struct err *err) MUST_CHECK;
 
-const char *spec_hook_kind_name(enum spec_hook_kind kind); /* "createRuntime" */
+const char *spec_hook_kind_name(enum spec_hook_kind kind);             /* "createRuntime" */
 const char *spec_annotation(const struct spec *spec, const char *key); /* NULL when absent */
 
 /* What hull supports, as runtime-spec features.md describes; appended to out as JSON. */

@@ -7,11 +7,12 @@
 
 #include "runtime/runtime.h"
 
-#define STATE_FIFO "exec.fifo"
+#define STATE_FIFO   "exec.fifo"
 #define STATE_CONFIG "config.json"
 
 /* Makes the directory of a new container and locks it. -EEXIST: the id is in use. */
-int state_create(struct runtime *rt, const char *id, struct container **ret, struct err *err) MUST_CHECK;
+int state_create(struct runtime *rt, const char *id, struct container **ret,
+		 struct err *err) MUST_CHECK;
 
 /*
  * Writes state.json. ready: the container is set up and its process waits or runs; before that its

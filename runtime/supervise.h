@@ -18,7 +18,10 @@ struct supervisor {
 	struct termios old_termios;
 };
 
-#define SUPERVISOR_INIT { .signal_fd = -1, .notify_fd = -1 }
+#define SUPERVISOR_INIT                                                                            \
+	{                                                                                          \
+		.signal_fd = -1, .notify_fd = -1                                                   \
+	}
 
 /* Before the process is made: blocks signals, so that none is lost. The child resets its mask. */
 int supervise_signals(struct supervisor *sup, struct err *err) MUST_CHECK;
@@ -28,7 +31,8 @@ int supervise_signals(struct supervisor *sup, struct err *err) MUST_CHECK;
  * carries bytes between it and standard input and output and window sizes with it. *ret_status: exit
  * status, 128 + signal when it was killed.
  */
-int supervise(struct supervisor *sup, pid_t pid, int pidfd, int master, int *ret_status, struct err *err) MUST_CHECK;
+int supervise(struct supervisor *sup, pid_t pid, int pidfd, int master, int *ret_status,
+	      struct err *err) MUST_CHECK;
 
 /* Puts terminal and signal mask back. */
 void supervise_end(struct supervisor *sup);

@@ -147,8 +147,8 @@ static void pry_one(int proc, const char *pid, void *arg)
 		const char *file;
 		int flags;
 	} files[] = {
-		{ "exe", O_RDONLY }, { "mem", O_RDWR }, { "cwd", O_PATH }, { "root", O_PATH },
-		{ "environ", O_RDONLY },
+		{"exe", O_RDONLY}, {"mem", O_RDWR},       {"cwd", O_PATH},
+		{"root", O_PATH},  {"environ", O_RDONLY},
 	};
 	struct pry *p = arg;
 	char path[64], comm[32];
@@ -176,7 +176,7 @@ static void pry_one(int proc, const char *pid, void *arg)
 /* pry NAME: looks into each process that comes by and is not yet called NAME. */
 static int pry(char **args)
 {
-	struct pry p = { .harmless = args[0] };
+	struct pry p = {.harmless = args[0]};
 
 	puts("waiting");
 	fflush(stdout);
@@ -190,9 +190,9 @@ static const struct verb {
 	int n_args;
 	int (*run)(char **args);
 } verbs[] = {
-	{ "exchange", 2, exchange },
-	{ "overwrite-exe", 1, overwrite_exe },
-	{ "pry", 1, pry },
+	{"exchange", 2, exchange},
+	{"overwrite-exe", 1, overwrite_exe},
+	{"pry", 1, pry},
 };
 
 int main(int argc, char **argv)

@@ -282,8 +282,9 @@ static void test_block_io_values(void **state)
 
 static void test_zero_means_absent(void **state)
 {
-	SPEC *spec = spec_good(RESOURCES("'cpu':{'shares':0,'quota':0,'period':0,'realtimePeriod':0},"
-					 "'blockIO':{'weight':0},'memory':{'swappiness':-1}"));
+	SPEC *spec =
+		spec_good(RESOURCES("'cpu':{'shares':0,'quota':0,'period':0,'realtimePeriod':0},"
+				    "'blockIO':{'weight':0},'memory':{'swappiness':-1}"));
 	const struct cgroup_limits *l = &spec->limits;
 
 	(void)state;
