@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the tests run inside containers beside busybox: one static program that shows or tries what
- * no shell can. `probe VERB [ARGUMENT]...`; the table at the end lists the verbs. Each prints what it
- * found on standard output, one fact a line, and exits 0 when it could find out, else 1.
+ * no shell can. `probe VERB [ARGUMENT]...`; the table at the end lists the verbs. Each prints what
+ * it found on standard output, one fact a line, and exits 0 when it could find out, else 1.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -72,7 +72,7 @@ static int show_fds(char **args)
 /* syscall NUMBER [ARGUMENT]...: the result, or the name of the error. */
 static int try_syscall(char **args)
 {
-	unsigned long v[7] = { 0 };
+	unsigned long v[7] = {0};
 	long rc;
 
 	for (int i = 0; i < 7 && args[i]; i++)
@@ -92,7 +92,8 @@ static int eat_memory(char **args)
 	size_t want = number(args[0]);
 
 	for (size_t i = 0; i < want; i++) {
-		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			       -1, 0);
 
 		if (p == MAP_FAILED)
 			return fail("mmap");
@@ -129,7 +130,7 @@ static int fork_children(char **args)
 /* notify TEXT: what a service says to its manager. */
 static int send_notify(char **args)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	const char *path = getenv("NOTIFY_SOCKET");
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
@@ -151,15 +152,15 @@ static int show_attributes(char **args)
 		int32_t nice;
 		uint32_t priority;
 		uint64_t runtime, deadline, period;
-	} attr = { 0 };
-	unsigned long nodes[16] = { 0 };
+	} attr = {0};
+	unsigned long nodes[16] = {0};
 	int mode = -1;
 	long io;
 
 	(void)args;
 	if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) == 0)
-		printf("policy %u\nsched_flags %llu\nnice %d\npriority %u\nruntime %llu\n", attr.policy,
-		       (unsigned long long)attr.flags, attr.nice, attr.priority,
+		printf("policy %u\nsched_flags %llu\nnice %d\npriority %u\nruntime %llu\n",
+		       attr.policy, (unsigned long long)attr.flags, attr.nice, attr.priority,
 		       (unsigned long long)attr.runtime);
 	io = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
 	if (io >= 0)
@@ -176,7 +177,8 @@ static int show_keyring(char **args)
 	char text[256] = "";
 
 	(void)args;
-	if (syscall(SYS_keyctl, KEYCTL_DESCRIBE, KEY_SPEC_SESSION_KEYRING, text, sizeof(text) - 1) < 0)
+	if (syscall(SYS_keyctl, KEYCTL_DESCRIBE, KEY_SPEC_SESSION_KEYRING, text, sizeof(text) - 1) <
+	    0)
 		return fail("keyctl");
 	puts(text);
 	return 0;
@@ -192,7 +194,7 @@ static void note_signal(int sig)
 /* signals N: says "ready", then the name of each of N signals as it comes. */
 static int show_signals(char **args)
 {
-	struct sigaction action = { .sa_handler = note_signal };
+	struct sigaction action = {.sa_handler = note_signal};
 	unsigned long left = number(args[0]);
 	sigset_t all, old;
 
@@ -231,16 +233,16 @@ static const struct verb {
 	int n_args; /* at least */
 	int (*run)(char **args);
 } verbs[] = {
-	{ "ids", 0, show_ids },
-	{ "fds", 0, show_fds },
-	{ "syscall", 1, try_syscall },
-	{ "eat", 1, eat_memory },
-	{ "fork", 1, fork_children },
-	{ "notify", 1, send_notify },
-	{ "attributes", 0, show_attributes },
-	{ "keyring", 0, show_keyring },
-	{ "signals", 1, show_signals },
-	{ "clocks", 0, show_clocks },
+	{"ids", 0, show_ids},
+	{"fds", 0, show_fds},
+	{"syscall", 1, try_syscall},
+	{"eat", 1, eat_memory},
+	{"fork", 1, fork_children},
+	{"notify", 1, send_notify},
+	{"attributes", 0, show_attributes},
+	{"keyring", 0, show_keyring},
+	{"signals", 1, show_signals},
+	{"clocks", 0, show_clocks},
 };
 
 int main(int argc, char **argv)
