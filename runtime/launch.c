@@ -9,6 +9,7 @@
  */
 #include "runtime/launch.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -114,24 +115,40 @@ static void sort_fds(int *fds, size_t n)
 	}
 }
 
-static int close_between(unsigned int first, unsigned int last, struct err *err)
+/* A kernel before 5.9, or an outer container's filter: those that are open, one by one. */
+static int close_listed(int proc_fd, unsigned int first, unsigned int last, struct err *err)
+{
+	int fd = openat(proc_fd, "self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (!dir) {
+		int rc = err_sys(err, "list the open file descriptors");
+
+		fd_close(fd);
+		return rc;
+	}
+	for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
+		uint32_t n;
+
+		if (parse_u32(e->d_name, &n) == 0 && n >= first && n <= last &&
+		    (int)n != dirfd(dir) && (int)n != proc_fd)
+			(void)close((int)n);
+	}
+	closedir(dir);
+	return 0;
+}
+
+static int close_between(int proc_fd, unsigned int first, unsigned int last, struct err *err)
 {
 	if (first > last)
 		return 0;
 	if (!secure_getenv("HULL_NO_CLOSE_RANGE") && close_range(first, last, 0) == 0)
 		return 0;
-
-	/* A kernel before 5.9, or an outer container's filter. */
-	long max = sysconf(_SC_OPEN_MAX);
-
-	if (max < 0)
-		return err_sys(err, "sysconf _SC_OPEN_MAX");
-	for (unsigned int fd = first; fd <= last && fd < (unsigned int)max; fd++)
-		(void)close((int)fd);
-	return 0;
+	return close_listed(proc_fd, first, last, err);
 }
 
-int launch_close_descriptors(unsigned int preserve_fds, int keep1, int keep2, struct err *err)
+int launch_close_descriptors(unsigned int preserve_fds, int keep1, int keep2, int proc_fd,
+			     struct err *err)
 {
 	int keep[] = {keep1, keep2, log_fd()};
 	unsigned int from = 3 + preserve_fds;
@@ -141,12 +158,15 @@ int launch_close_descriptors(unsigned int preserve_fds, int keep1, int keep2, st
 	for (size_t i = 0; i < ARRAY_SIZE(keep); i++) {
 		if (keep[i] < (int)from)
 			continue;
-		rc = close_between(from, (unsigned int)keep[i] - 1, err);
+		rc = close_between(proc_fd, from, (unsigned int)keep[i] - 1, err);
 		if (rc < 0)
 			return rc;
 		from = (unsigned int)keep[i] + 1;
 	}
-	return close_between(from, ~0U, err);
+	rc = close_between(proc_fd, from, ~0U, err);
+	if (rc == 0 && proc_fd >= (int)(3 + preserve_fds))
+		(void)close(proc_fd);
+	return rc;
 }
 
 static int set_limits(struct launch *l, struct err *err)
@@ -185,7 +205,8 @@ int launch_prepare(struct launch *l, struct err *err)
 
 	if ((rc = make_env(l, err)) < 0 || (rc = ns_process_scheduling(l->process, err)) < 0 ||
 	    (rc = ns_process_labels(l->proc_fd, l->process, err)) < 0 ||
-	    (rc = launch_close_descriptors(l->preserve_fds, l->sync, l->fifo_fd, err)) < 0)
+	    (rc = launch_close_descriptors(l->preserve_fds, l->sync, l->fifo_fd, l->proc_fd, err)) <
+		    0)
 		return rc;
 	rc = ns_process_find(l->process, &l->path, err);
 	if (rc < 0 && rc != -EACCES)

@@ -211,7 +211,7 @@ int lifecycle_poststart(struct container *c, const struct spec *spec, struct err
  */
 static int delete_remains(struct runtime *rt, const char *id, struct err *err)
 {
-	struct container c = {.rt = rt, .id = (char *)id, .lock_fd = -1, .pidfd = -1};
+	struct container c = {.rt = rt, .id = (char *)id, .pidfd = -1};
 	struct spec *spec = NULL;
 	struct err e = ERR_INIT;
 	int rc;

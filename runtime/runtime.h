@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The OCI life cycle. A container is a directory below the runtime's root directory: state.json
- * (who it is), config.json (a copy of the bundle's file as it was at create), exec.fifo (while it
- * waits for start) and lock. Each operation locks the directory; what state reports is derived from
- * facts (the fifo, the process' start time, the freezer).
+ * The OCI life cycle. A container is a directory below the runtime's root directory, which each
+ * operation locks (man 2 flock), with state.json (who it is), config.json (a copy of the bundle's
+ * file as it was at create) and exec.fifo (while it waits for start). What state reports is derived
+ * from facts: the fifo, the process' start time, the freezer.
  */
 #ifndef HULL_RUNTIME_H
 #define HULL_RUNTIME_H
@@ -42,8 +42,7 @@ const char *container_status_name(enum container_status status);
 struct container {
 	struct runtime *rt;
 	char *id;
-	int dir_fd;  /* its state directory */
-	int lock_fd; /* held lock, -1: none */
+	int dir_fd; /* its state directory */
 
 	enum container_status status; /* as of container_open */
 	pid_t pid;                    /* first process, 0 when stopped */

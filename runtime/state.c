@@ -3,10 +3,12 @@
  * The state directory. state.json is written when the container is set up (and once before, when
  * hooks run that may ask for it) and never changes afterwards: what state reports is derived. A
  * container is
- *   creating  while state.json is missing or not "ready" and its process, or its creator's lock,
- * lives created   while its process holds exec.fifo open for reading paused    while its cgroup is
- * frozen stopped   once no process has the recorded pid and start time (a zombie counts as gone) so
- * a crash of hull at any point cannot leave a status behind that is not true.
+ *   creating  while state.json is missing or not "ready" and its process, or its creator's lock, lives
+ *   created   while its process holds exec.fifo open for reading
+ *   paused    while its cgroup is frozen
+ *   stopped   once no process has the recorded pid and start time (a zombie counts as gone)
+ *   running   else
+ * so a crash of hull at any point cannot leave a status behind that is not true.
  */
 #include "runtime/state.h"
 
@@ -60,7 +62,7 @@ static struct container *container_new(struct runtime *rt, const char *id)
 
 	c->rt = rt;
 	c->id = mem_xstrdup(id);
-	c->dir_fd = c->lock_fd = c->pidfd = -1;
+	c->dir_fd = c->pidfd = -1;
 	return c;
 }
 
@@ -69,7 +71,6 @@ void container_close(struct container *c)
 	if (!c)
 		return;
 	fd_close(c->pidfd);
-	fd_close(c->lock_fd);
 	fd_close(c->dir_fd);
 	cgroup_free(c->cgroup);
 	for (size_t i = 0; i < c->n_annotations; i++) {
