@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# bats file_tags=machine
+# bats file_tags=machine,v2
 #
 # Cgroups: where a container's are, their limits, update, pause, statistics.
 # Each test knows the files of both versions.
