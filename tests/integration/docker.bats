@@ -46,6 +46,7 @@ teardown_file() {
 		gone() { [[ ! -e /proc/$(cat "$D/pid") ]]; }
 		wait_for gone
 	fi
+	umount "$D/data" 2>/dev/null || true # dockerd's own, where / is not a shared mount
 	wait_for remove_cgroups "$PARENT"
 	T=$D ID=${PARENT#/} STATE=$D/exec/runtime-runc/moby wait_for nothing_left
 }
