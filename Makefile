@@ -184,14 +184,15 @@ headers: ## compile each header alone
 # turned off cannot be told from inside one file: that a function of another file which returns 0 has
 # filled its result, that allocations of chosen sizes do not fail; and cppcheck 2.10 does not know the
 # cleanup attribute, so leaks of descriptors are left to the tests (tests/unit/leaks.h).
-CLANG_OFF := NullDereference NonNullParamChecker CallAndMessage uninitialized.Assign \
-	UndefinedBinaryOperatorResult
+CLANG_OFF := core.NullDereference core.NonNullParamChecker core.CallAndMessage \
+	core.uninitialized.Assign core.uninitialized.Branch core.UndefinedBinaryOperatorResult \
+	unix.cstring.NullArg
 CPPCHECK_OFF := missingInclude resourceLeak memleak ctunullpointer
 analyze: ## gcc -fanalyzer, clang --analyze, cppcheck
 	$(Q)bad=0; for f in $(ALL_SRCS); do printf '  %-7s %s\n' ANALYZE $$f; \
 		gcc $(ALL_CFLAGS) -fanalyzer -Wno-analyzer-null-dereference -Werror -c -o /dev/null $$f || bad=1; \
 		clang $(STD) --analyze -Xclang -analyzer-werror -Xclang -analyzer-output=text \
-			$(CLANG_OFF:%=-Xclang -analyzer-disable-checker=core.%) -o /dev/null $$f || bad=1; \
+			$(CLANG_OFF:%=-Xclang -analyzer-disable-checker=%) -o /dev/null $$f || bad=1; \
 	done; \
 	cppcheck --quiet --std=c11 --library=posix --library=gnu -D_GNU_SOURCE -I. --inline-suppr \
 		--enable=warning,performance,portability $(CPPCHECK_OFF:%=--suppress=%) \
@@ -220,6 +221,7 @@ fuzz: ## run each fuzzer for FUZZ_SECONDS on its corpus
 		$(O)/fuzz/tests/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 \
 			-print_final_stats=1 -artifact_prefix=$(O)/fuzz/$$f- $$new/$$f tests/fuzz/corpus/$$f; done
 
+# Not counted: what a container's process does inside, as it ends in execve where the tree is out of sight.
 cover: ## lines that the unit and integration tests reach
 	$(Q)$(MAKE) --no-print-directory O=$(O)/cover CFLAGS='-O0 -g --coverage -fprofile-update=atomic' tests
 	$(Q)find $(O)/cover -name '*.gcda' -delete
