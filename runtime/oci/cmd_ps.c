@@ -133,7 +133,7 @@ static int run_ps(char **argv, struct buf *out, struct err *err)
 /* The field'th word of line, counted from 0; NULL when it has fewer. */
 static char *line_field(struct arena *a, const char *line, int field)
 {
-	size_t len = strcspn(line, " \t");
+	size_t len;
 
 	for (;;) {
 		line += strspn(line, " \t");
