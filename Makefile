@@ -185,8 +185,8 @@ headers: ## compile each header alone
 # filled its result, that allocations of chosen sizes do not fail; and cppcheck 2.10 does not know the
 # cleanup attribute, so leaks of descriptors are left to the tests (tests/unit/leaks.h).
 CLANG_OFF := core.NullDereference core.NonNullParamChecker core.CallAndMessage \
-	core.uninitialized.Assign core.uninitialized.Branch core.UndefinedBinaryOperatorResult \
-	unix.cstring.NullArg
+	core.uninitialized.Assign core.uninitialized.Branch core.uninitialized.UndefReturn \
+	core.UndefinedBinaryOperatorResult unix.cstring.NullArg
 CPPCHECK_OFF := missingInclude resourceLeak memleak ctunullpointer
 analyze: ## gcc -fanalyzer, clang --analyze, cppcheck
 	$(Q)bad=0; for f in $(ALL_SRCS); do printf '  %-7s %s\n' ANALYZE $$f; \
