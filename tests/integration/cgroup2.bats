@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# bats file_tags=machine,v2
+# bats file_tags=machine,cgroup2
 #
 # What only a host with cgroup v2 alone can show: birth in the group, conversions of limits, device
 # rules by BPF, groups that a container makes below its own, delegation.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# bats file_tags=machine,v2
+# bats file_tags=machine
 #
 # create, start, state, kill, delete, list, ps: the life of a container as the
 # callers see it.
