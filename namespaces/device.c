@@ -6,8 +6,9 @@
  * An image decides what /dev is, so everything is done through a descriptor of that directory,
  * which must not be a symlink, and no last component is ever followed: a /dev, /dev/console or
  * /dev/null that leads elsewhere is refused (CVE-2026-41579, CVE-2026-47766, CVE-2026-88264,
- * CVE-2026-88265). In a user namespace mknod(2) is denied and the host's nodes are bound instead.
- * A /dev that is bound from the host is left as it is.
+ * CVE-2026-88265). In a user namespace mknod(2) is denied: the nodes that the parent made are put in
+ * place (device_nodes.c), or else the host's are bound. A /dev that is bound from the host is left
+ * as it is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -64,7 +65,19 @@ static int open_dev(const struct ns_rootfs_state *st, struct err *err)
 
 /* ---- nodes ---- */
 
-static mode_t node_type(const struct ns_device *d)
+size_t device_count(const struct ns_rootfs_state *st)
+{
+	return ARRAY_SIZE(default_devices) + st->cfg.n_devices;
+}
+
+const struct ns_device *device_at(const struct ns_rootfs_state *st, size_t i)
+{
+	if (i < ARRAY_SIZE(default_devices))
+		return &default_devices[i];
+	return &st->cfg.devices[i - ARRAY_SIZE(default_devices)];
+}
+
+mode_t device_type(const struct ns_device *d)
 {
 	switch (d->type) {
 	case 'b':
@@ -78,7 +91,7 @@ static mode_t node_type(const struct ns_device *d)
 
 static bool node_matches(const struct stat *st, const struct ns_device *d)
 {
-	mode_t type = node_type(d);
+	mode_t type = device_type(d);
 
 	if ((st->st_mode & S_IFMT) != type)
 		return false;
@@ -116,16 +129,12 @@ static int open_file_target(int dir, const char *name, const char *path, struct 
 	return fd_take(&fd);
 }
 
-static int bind_node(const struct ns_rootfs_state *st, int dir, const char *name,
-		     const struct ns_device *d, struct err *err)
+static int bind_host_node(const struct ns_rootfs_state *st, const struct ns_device *d, int target,
+			  struct err *err)
 {
-	CLOSE_FD int target = open_file_target(dir, name, d->path, err);
-	CLOSE_FD int fd = -1;
+	CLOSE_FD int fd = mount_bind_at(st, AT_FDCWD, d->path, false, target, d->path, err);
 	struct stat sb;
 
-	if (target < 0)
-		return target;
-	fd = mount_bind_at(st, AT_FDCWD, d->path, false, target, d->path, err);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &sb) < 0)
@@ -136,18 +145,33 @@ static int bind_node(const struct ns_rootfs_state *st, int dir, const char *name
 	return 0;
 }
 
-static int make_node(const struct ns_rootfs_state *st, int dir, const char *name,
-		     const struct ns_device *d, struct err *err)
+static int mount_node(const struct ns_rootfs_state *st, int dir, const char *name, size_t i,
+		      struct err *err)
 {
-	mode_t type = node_type(d);
+	const struct ns_device *d = device_at(st, i);
+	CLOSE_FD int target = open_file_target(dir, name, d->path, err);
+	int rc;
+
+	if (target < 0)
+		return target;
+	rc = device_nodes_put(st, i, target, err);
+	return rc == -ENOENT ? bind_host_node(st, d, target, err) : rc;
+}
+
+/* Device i becomes name in dir. */
+static int make_node(const struct ns_rootfs_state *st, int dir, const char *name, size_t i,
+		     struct err *err)
+{
+	const struct ns_device *d = device_at(st, i);
+	mode_t type = device_type(d);
 
 	if (st->cfg.in_userns && type != S_IFIFO)
-		return bind_node(st, dir, name, d, err);
+		return mount_node(st, dir, name, i, err);
 	if (mknodat(dir, name, type | (d->mode & 07777), makedev(d->major, d->minor)) < 0) {
 		if (errno == EEXIST)
 			return check_existing(dir, name, d, err);
 		if (errno == EPERM && type != S_IFIFO)
-			return bind_node(st, dir, name, d, err);
+			return mount_node(st, dir, name, i, err);
 		return err_sys(err, "create device '%s'", d->path);
 	}
 	if ((d->uid || d->gid) && fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
@@ -155,8 +179,9 @@ static int make_node(const struct ns_rootfs_state *st, int dir, const char *name
 	return 0;
 }
 
-static int make_device(const struct ns_rootfs_state *st, const struct ns_device *d, struct err *err)
+static int make_device(const struct ns_rootfs_state *st, size_t i, struct err *err)
 {
+	const struct ns_device *d = device_at(st, i);
 	FREE char *joined = path_join("/", d->path);
 	FREE char *clean = path_clean(joined);
 	const char *name = below_dev(clean);
@@ -168,13 +193,13 @@ static int make_device(const struct ns_rootfs_state *st, const struct ns_device 
 	if (st->dev_bound && strncmp(clean, "/dev/", 5) == 0)
 		return 0;
 	if (name)
-		return make_node(st, st->dev_fd, name, d, err);
+		return make_node(st, st->dev_fd, name, i, err);
 	slash = strrchr(clean, '/');
 	if (!slash || !slash[1])
 		return err_set(err, EINVAL, "device path '%s' does not end in a name", d->path);
 	*slash = '\0';
 	dir = path_mkdir_in(st->root_fd, *clean ? clean : "/", 0755, err);
-	return dir < 0 ? dir : make_node(st, dir, slash + 1, d, err);
+	return dir < 0 ? dir : make_node(st, dir, slash + 1, i, err);
 }
 
 static bool is_configured(const struct ns_rootfs *cfg, const char *path)
@@ -185,25 +210,33 @@ static bool is_configured(const struct ns_rootfs *cfg, const char *path)
 	return false;
 }
 
-static int make_devices(const struct ns_rootfs_state *st, struct err *err)
+static int make_all(const struct ns_rootfs_state *st, struct err *err)
 {
-	const struct ns_rootfs *cfg = &st->cfg;
+	const size_t n_default = ARRAY_SIZE(default_devices);
 	int rc;
 
-	for (size_t i = 0; i < ARRAY_SIZE(default_devices) && !st->dev_bound; i++) {
-		if (is_configured(cfg, default_devices[i].path))
+	for (size_t i = 0; i < n_default && !st->dev_bound; i++) {
+		if (is_configured(&st->cfg, default_devices[i].path))
 			continue;
-		rc = make_node(st, st->dev_fd, default_devices[i].path + 5, &default_devices[i],
-			       err);
+		rc = make_node(st, st->dev_fd, default_devices[i].path + 5, i, err);
 		if (rc < 0)
 			return rc;
 	}
-	for (size_t i = 0; i < cfg->n_devices; i++) {
-		rc = make_device(st, &cfg->devices[i], err);
+	for (size_t i = n_default; i < device_count(st); i++) {
+		rc = make_device(st, i, err);
 		if (rc < 0)
-			return err_wrap(err, rc, "linux.devices[%zu]", i);
+			return err_wrap(err, rc, "linux.devices[%zu]", i - n_default);
 	}
 	return 0;
+}
+
+static int make_devices(const struct ns_rootfs_state *st, struct err *err)
+{
+	int rc = device_nodes_attach(st, err);
+
+	if (rc == 0)
+		rc = make_all(st, err);
+	return rc < 0 ? rc : device_nodes_detach(st, err);
 }
 
 /* ---- links ---- */

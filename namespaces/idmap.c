@@ -49,6 +49,17 @@ int ns_write_idmaps(int proc_fd, pid_t pid, const struct idmaps *maps, struct er
 	return 0;
 }
 
+bool ns_idmap_host(const struct idmap *maps, size_t n, uint32_t id, uint32_t *ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (id >= maps[i].inside && id - maps[i].inside < maps[i].count) {
+			*ret = maps[i].outside + (id - maps[i].inside);
+			return true;
+		}
+	}
+	return false;
+}
+
 int ns_become_root(struct err *err)
 {
 	if (setresgid(0, 0, 0) < 0)

@@ -94,6 +94,9 @@ pid_t ns_clone(const struct ns_spaces *spaces, const int fds[static NS_KIND_MAX]
 /* P: writes setgroups (deny when unprivileged), gid_map, uid_map of pid (man 7 user_namespaces). */
 int ns_write_idmaps(int proc_fd, pid_t pid, const struct idmaps *maps, struct err *err) MUST_CHECK;
 
+/* The number outside for id inside; false: the n maps do not have it, and *ret is left alone. */
+bool ns_idmap_host(const struct idmap *maps, size_t n, uint32_t id, uint32_t *ret) MUST_CHECK;
+
 /* C, after ns_write_idmaps: becomes uid 0 and gid 0 of a new or joined user namespace. */
 int ns_become_root(struct err *err) MUST_CHECK;
 
@@ -187,8 +190,11 @@ struct ns_rootfs {
 	bool in_userns; /* the child runs in a user namespace other than the caller's */
 	bool new_netns, new_cgroupns; /* decide how sysfs and cgroup mounts are made */
 	bool terminal;                /* a console device node is expected at /dev/console */
-	uint32_t root_uid,
-		root_gid; /* host ids of the container's root: owner of what is created */
+	/*
+	 * The maps of a user namespace made for this container: device nodes are then made beforehand
+	 * by the host's root and have the owner and mode asked for. NULL: the host's nodes are bound.
+	 */
+	const struct idmaps *userns_maps;
 };
 
 struct ns_rootfs_state; /* descriptors opened by ns_rootfs_prepare, inherited by the child */

@@ -135,6 +135,8 @@ static int prepare(struct ns_rootfs_state *st, struct err *err)
 		rc = prepare_mounts(st, err);
 	if (rc == 0 && cfg->in_userns)
 		rc = prepare_root_tree(st, err);
+	if (rc == 0 && cfg->in_userns && cfg->userns_maps)
+		rc = device_nodes_prepare(st, err);
 	return rc;
 }
 
@@ -149,8 +151,8 @@ int ns_rootfs_prepare(const struct ns_rootfs *cfg, int proc_fd, struct ns_rootfs
 	st->root_path = strip_slashes(cfg->path);
 	st->proc_fd = proc_fd;
 	st->no_mount_api = denied && strcmp(denied, "1") == 0;
-	st->root_fd = st->root_tree = st->dev_fd = st->null_tree = st->empty_tree = st->userns_fd =
-		-1;
+	st->root_fd = st->root_tree = st->dev_fd = st->nodes_fd = -1;
+	st->null_tree = st->empty_tree = st->userns_fd = -1;
 	st->plans = mem_xcalloc(cfg->n_mounts, sizeof(*st->plans));
 	for (size_t i = 0; i < cfg->n_mounts; i++)
 		st->plans[i] = (struct mount_plan){.m = &cfg->mounts[i], .tree = -1};
@@ -180,6 +182,7 @@ void ns_rootfs_free(struct ns_rootfs_state *st)
 	fd_close(st->root_fd);
 	fd_close(st->root_tree);
 	fd_close(st->dev_fd);
+	fd_close(st->nodes_fd);
 	fd_close(st->null_tree);
 	fd_close(st->empty_tree);
 	fd_close(st->userns_fd);

@@ -56,7 +56,8 @@ struct ns_rootfs_state {
 	bool dev_bound; /* /dev comes from the host: left alone */
 	bool has_proc;  /* a procfs lies on /proc; its device number: */
 	dev_t proc_dev;
-	int dev_fd; /* the container's /dev */
+	int dev_fd;   /* the container's /dev */
+	int nodes_fd; /* a tmpfs with the nodes that the parent made (device_nodes.c), or -1 */
 
 	int null_tree;  /* the host's /dev/null as a mount: detached at first, then on a masked file
 			 */
@@ -181,7 +182,26 @@ int idmap_userns(int proc_fd, const struct idmaps *maps, struct err *err) MUST_C
 /* Copies what lies in the directory from_fd to to_fd: the tmpcopyup option. */
 int copy_up(int from_fd, int to_fd, struct err *err) MUST_CHECK;
 
-/* ---- device.c, masks.c, rootfs_hide.c ---- */
+/* ---- device.c, device_nodes.c, masks.c, rootfs_hide.c ---- */
+
+/* The default devices, then those of the configuration; i counts from 0. */
+size_t device_count(const struct ns_rootfs_state *st);
+const struct ns_device *device_at(const struct ns_rootfs_state *st, size_t i);
+mode_t device_type(const struct ns_device *d); /* S_IF… */
+
+/*
+ * P: makes the nodes for a user namespace of the container's own, each named by its number. Nodes
+ * that this host does not let hull make are left out, and so is everything without the mount API.
+ */
+int device_nodes_prepare(struct ns_rootfs_state *st, struct err *err) MUST_CHECK;
+
+/* C: makes the nodes visible in the child's mount namespace, and takes them out again. */
+int device_nodes_attach(const struct ns_rootfs_state *st, struct err *err) MUST_CHECK;
+int device_nodes_detach(const struct ns_rootfs_state *st, struct err *err) MUST_CHECK;
+
+/* C: puts node i on target_fd, in between. -ENOENT without a message: it was not made. */
+int device_nodes_put(const struct ns_rootfs_state *st, size_t i, int target_fd,
+		     struct err *err) MUST_CHECK;
 
 int dev_setup(struct ns_rootfs_state *st, struct err *err) MUST_CHECK;
 int stdio_reopen(struct ns_rootfs_state *st, struct err *err) MUST_CHECK;

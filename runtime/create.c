@@ -195,27 +195,14 @@ static int fill_cgroup_view(struct setup *s, struct err *err)
 	return 0;
 }
 
-/* The host's number for id; false when the container has none for it, or its maps are not ours. */
+/* False when the container has no number on the host for id, or its maps are not ours. */
 static bool host_id(const struct ns_space *user, const struct idmap *maps, size_t n, uint32_t id,
 		    uint32_t *ret)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (id >= maps[i].inside && id - maps[i].inside < maps[i].count) {
-			*ret = maps[i].outside + (id - maps[i].inside);
-			return true;
-		}
-	}
+	if (ns_idmap_host(maps, n, id, ret))
+		return true;
 	*ret = id;
 	return !user->listed;
-}
-
-static void find_root_ids(struct spec *spec)
-{
-	const struct ns_space *user = &spec->spaces.kind[NS_USER];
-	const struct idmaps *maps = &spec->spaces.idmaps;
-
-	(void)host_id(user, maps->uids, maps->n_uids, 0, &spec->rootfs.root_uid);
-	(void)host_id(user, maps->gids, maps->n_gids, 0, &spec->rootfs.root_gid);
 }
 
 static bool mounts_cgroup_writable(const struct ns_rootfs *rootfs)
@@ -362,6 +349,7 @@ static int serve_request(void *arg, enum sync_type type, struct err *err)
 static int run_steps(struct setup *s, const char *id, bool fifo, const struct buf *text,
 		     struct err *err)
 {
+	const struct ns_space *user = &s->spec->spaces.kind[NS_USER];
 	int rc;
 
 	if ((rc = make_state(s, id, text, fifo, err)) < 0 ||
@@ -370,7 +358,8 @@ static int run_steps(struct setup *s, const char *id, bool fifo, const struct bu
 	    (rc = container_cgroup(s->container, &s->cgroup, err)) < 0 ||
 	    (rc = fill_cgroup_view(s, err)) < 0)
 		return rc;
-	find_root_ids(s->spec);
+	if (user->listed && !user->path)
+		s->spec->rootfs.userns_maps = &s->spec->spaces.idmaps;
 	if ((rc = ns_rootfs_prepare(&s->spec->rootfs, s->rt->proc_fd, &s->rootfs, err)) < 0 ||
 	    (rc = fork_child(s, err)) < 0 || (rc = prepare_child(s, err)) < 0 ||
 	    (rc = child_serve(&s->child, s->container, s->cgroup, "creating", serve_request, s,

@@ -69,7 +69,7 @@ struct spec {
 	bool has_process;
 	struct ns_process process;
 	struct ns_spaces spaces;
-	struct ns_rootfs rootfs; /* .cgroups and .root_uid/.root_gid are the runtime's to fill */
+	struct ns_rootfs rootfs; /* .cgroups and .userns_maps are the runtime's to fill */
 	const struct ns_sysctl *sysctls;
 	size_t n_sysctls;
 	const struct ns_seccomp *seccomp; /* NULL: none */

@@ -63,13 +63,47 @@ device() { # JSON
 	nothing_left
 }
 
-@test "in a user namespace, devices are the host's" {
+@test "in a user namespace, devices are made with type, numbers, mode and owner" {
+	with_user_namespace
+	device '{"path": "/dev/mine", "type": "c", "major": 1, "minor": 5, "fileMode": 416, "uid": 7, "gid": 8}'
+	device '{"path": "/odd/disk", "type": "b", "major": 7, "minor": 99, "fileMode": 384}'
+	script 'echo x >/dev/null && head -c 3 /dev/mine | wc -c
+		stat -c "%n %F %t:%T %a %u:%g" /dev/null /dev/mine /odd/disk
+		(: </odd/disk) || echo no disk; echo roots $(grep -c " / rw" /proc/self/mountinfo)'
+	expect 0 run_bundle
+	says $'3\n/dev/null character special file 1:3 666 0:0'
+	says '/dev/mine character special file 1:5 640 7:8'
+	says '/odd/disk block special file 7:63 600 0:0'
+	says 'no disk'
+	says 'roots 1'
+	[[ ! -e /dev/mine && ! -e /odd ]]
+}
+
+@test "in a user namespace, an owner without a mapping is an error" {
+	only_hull
+	with_user_namespace
+	device '{"path": "/dev/mine", "type": "c", "major": 1, "minor": 5, "uid": 70000}'
+	expect 1 run_bundle
+	one_error 'linux.devices[0]' /dev/mine 'uid 70000'
+	nothing_left
+}
+
+@test "in a user namespace where hull may not make nodes, devices are the host's" {
+	only_hull
 	[[ -e /dev/fuse ]] || skip 'this host has no /dev/fuse'
+	command -v strace >/dev/null || skip 'strace is needed'
 	with_user_namespace
 	device '{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 438}'
 	script 'echo x >/dev/null && stat -c "%F %t:%T" /dev/null /dev/fuse'
-	expect 0 run_bundle
+	expect 0 setpriv --bounding-set -mknod "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
 	equal "$output" $'character special file 1:3\ncharacter special file a:e5'
+	expect 0 strace -f --seccomp-bpf -qq -o "$T/trace" -e trace=fsopen -e inject=fsopen:error=EPERM \
+		"$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
+	equal "$output" $'character special file 1:3\ncharacter special file a:e5'
+	grep -q 'fsopen("tmpfs".*INJECTED' "$T/trace"
+	device '{"path": "/dev/missing", "type": "c", "major": 1, "minor": 5}'
+	expect 1 setpriv --bounding-set -mknod "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
+	one_error 'linux.devices[1]' /dev/missing
 }
 
 @test "rules: what is not allowed cannot be opened, whoever makes the node" {

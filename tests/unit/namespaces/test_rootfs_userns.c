@@ -262,7 +262,7 @@ static void cve_2023_25809_sysfs_of_the_host(void **state)
 
 /* ---- devices ---- */
 
-static int check_device(struct env *env)
+static int check_bound(struct env *env)
 {
 	struct stat st;
 
@@ -276,7 +276,7 @@ static int devices(struct env *env)
 {
 	static const struct ns_device list[] = {{'c', "/dev/zero", 1, 5, 0666, 0, 0},
 						{'p', "/dev/fifo", 0, 0, 0600, 0, 0}};
-	struct guest g = {.env = env, .check = check_device};
+	struct guest g = {.env = env, .check = check_bound};
 
 	CHECK(own_root() == 0);
 	MOUNT(env, "/dev", "tmpfs", "tmpfs", "mode=755");
@@ -289,6 +289,77 @@ static int devices(struct env *env)
 static void devices_are_bound(void **state)
 {
 	RUN_ENV(devices, state);
+}
+
+static bool looks_like(const char *path, mode_t mode, uid_t uid, gid_t gid)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (st.st_mode & 07777) == mode && st.st_uid == uid &&
+	       st.st_gid == gid;
+}
+
+static int check_made(struct env *env)
+{
+	struct mount_line line;
+	char c = 1;
+	CLOSE_FD int fd = open("/dev/mine", O_RDONLY | O_CLOEXEC);
+
+	CHECK(fd >= 0 && read(fd, &c, 1) == 1 && c == 0);
+	CHECK(is_device("/dev/mine", S_IFCHR, 1, 5) && looks_like("/dev/mine", 0640, 7, 8));
+	CHECK(is_device("/opt/disk", S_IFBLK, 7, 99) && looks_like("/opt/disk", 0600, 0, 0));
+	CHECK(is_device("/dev/null", S_IFCHR, 1, 3) && looks_like("/dev/null", 0666, 0, 0));
+	CHECK(write_error("/dev/null") == 0);
+	CHECK(mount_find(env, "/dev/mine", &line) && has_word(line.options, "nosuid"));
+	CHECK(!has_word(line.options, "nodev"));
+	/* The tmpfs itself is gone from here. */
+	CHECK(mount_find(env, "/", &line) && strcmp(line.type, "tmpfs") == 0);
+	CHECK(access("/0", F_OK) < 0);
+	return 0;
+}
+
+/* Neither node is on the host by that path. */
+static int made_devices(struct env *env)
+{
+	static const struct ns_device list[] = {{'c', "/dev/mine", 1, 5, 0640, 7, 8},
+						{'b', "/opt/disk", 7, 99, 0600, 0, 0}};
+	struct guest g = {.env = env, .check = check_made};
+
+	CHECK(own_root() == 0);
+	MOUNT(env, "/dev", "tmpfs", "tmpfs", "mode=755");
+	env->cfg.devices = list;
+	env->cfg.n_devices = ARRAY_SIZE(list);
+	env->cfg.userns_maps = &maps;
+	umask(077);
+	return run_guest(&g);
+}
+
+static void devices_are_made_by_the_parent(void **state)
+{
+	RUN_ENV(made_devices, state);
+}
+
+static int unmapped_device(struct env *env)
+{
+	struct ns_device d = {'c', "/dev/mine", 1, 5, 0640, 65536, 0};
+
+	MOUNT(env, "/dev", "tmpfs", "tmpfs", "mode=755");
+	env->cfg.devices = &d;
+	env->cfg.n_devices = 1;
+	env->cfg.in_userns = true;
+	env->cfg.userns_maps = &maps;
+	CHECK_RC(env_prepare(env), -EINVAL, env->e);
+	CHECK(strstr(env->e.msg, "linux.devices[0]") && strstr(env->e.msg, "uid 65536"));
+	d.uid = 0;
+	d.gid = 65536;
+	CHECK_RC(env_prepare(env), -EINVAL, env->e);
+	CHECK(strstr(env->e.msg, "gid 65536"));
+	return 0;
+}
+
+static void an_owner_that_is_not_mapped(void **state)
+{
+	RUN_ENV(unmapped_device, state);
 }
 
 static int check_wrong(struct env *env)
@@ -350,6 +421,8 @@ int main(void)
 		CLASSIC_ONLY(locked_flags_are_not_dropped_in_silence),
 		BOTH_WAYS(cve_2023_25809_sysfs_of_the_host),
 		BOTH_WAYS(devices_are_bound),
+		cmocka_unit_test(devices_are_made_by_the_parent),
+		cmocka_unit_test(an_owner_that_is_not_mapped),
 		BOTH_WAYS(a_bound_device_must_be_the_one),
 		BOTH_WAYS(sysctls_by_the_hosts_proc),
 	};
