@@ -174,7 +174,7 @@ int io_replace_file(int dirfd, const char *name, mode_t mode, const void *data, 
 	FREE char *temp = NULL;
 	int fd, rc;
 
-	/* An O_TMPFILE cannot be used: linkat(2) does not replace an existing name. */
+	/* By O_TMPFILE there would be a moment without the file: linkat(2) does not replace. */
 	fd = create_temp(dirfd, name, &temp);
 	if (fd < 0)
 		return err_code(err, -fd, "create a temporary file for '%s'", name);
@@ -184,4 +184,61 @@ int io_replace_file(int dirfd, const char *name, mode_t mode, const void *data, 
 		return err_code(err, -rc, "write '%s'", name);
 	}
 	return 0;
+}
+
+/* Gives a file without a name one, by procfs where AT_EMPTY_PATH needs a capability (man 2 open). */
+static int link_once(int fd, int dirfd, const char *name)
+{
+	char path[32];
+
+	if (linkat(fd, "", dirfd, name, AT_EMPTY_PATH) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, path, dirfd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+/* linkat(2) does not replace: what has the name goes first. */
+static int link_file(int fd, int dirfd, const char *name)
+{
+	int rc = link_once(fd, dirfd, name);
+
+	for (int i = 0; i < TEMP_ATTEMPTS && rc == -EEXIST; i++) {
+		if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT)
+			return -errno;
+		rc = link_once(fd, dirfd, name);
+	}
+	return rc;
+}
+
+static int fill_and_link(int fd, int dirfd, const char *name, mode_t mode, const void *data,
+			 size_t len)
+{
+	int rc = io_write(fd, data, len);
+
+	if (rc == 0 && fchmod(fd, mode) < 0)
+		rc = -errno;
+	return rc < 0 ? rc : link_file(fd, dirfd, name);
+}
+
+int io_place_file(int dirfd, const char *name, mode_t mode, const void *data, size_t len,
+		  struct err *err)
+{
+	int fd = open_retry(dirfd, ".", O_WRONLY | O_TMPFILE, 0600);
+	int rc;
+
+	/* Older kernels see the open of a directory (man 2 open, O_TMPFILE). */
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+		return io_replace_file(dirfd, name, mode, data, len, err);
+	if (fd < 0)
+		return err_sys(err, "create '%s'", name);
+	rc = fill_and_link(fd, dirfd, name, mode, data, len);
+	if (close(fd) < 0 && rc == 0) {
+		rc = -errno;
+		(void)unlinkat(dirfd, name, 0);
+	}
+	if (rc == -EPERM || rc == -ENOENT || rc == -EOPNOTSUPP)
+		return io_replace_file(dirfd, name, mode, data, len, err);
+	return rc < 0 ? err_code(err, -rc, "write '%s'", name) : 0;
 }

@@ -32,4 +32,12 @@ int io_write_value(int dirfd, const char *path, const char *value, struct err *e
 int io_replace_file(int dirfd, const char *name, mode_t mode, const void *data, size_t len,
 		    struct err *err) MUST_CHECK;
 
+/*
+ * The same without a temporary name, for a directory that is not hull's: whoever is killed in here
+ * leaves the old file, none, or the whole new one, and nothing else. A file system without O_TMPFILE
+ * or hard links is written to by io_replace_file.
+ */
+int io_place_file(int dirfd, const char *name, mode_t mode, const void *data, size_t len,
+		  struct err *err) MUST_CHECK;
+
 #endif

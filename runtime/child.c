@@ -193,7 +193,7 @@ static int write_pid_file(const char *path, pid_t pid, struct err *err)
 	if (is_special(path))
 		return write_special(path, text, (size_t)len, err);
 
-	int rc = io_replace_file(dir, slash ? slash + 1 : path, 0644, text, (size_t)len, err);
+	int rc = io_place_file(dir, slash ? slash + 1 : path, 0644, text, (size_t)len, err);
 
 	return rc < 0 ? err_wrap(err, rc, "pid file '%s'", path) : 0;
 }

@@ -151,9 +151,22 @@ create_says_killed() { # STATUS
 
 # --- the steps ---
 
+# Whole or not there, and no other name beside it.
+pid_file_is_true() {
+	local found
+
+	found=$(compgen -G "$T/pid*")
+	[[ -z $found || $found == "$T/pid" && $(<"$found") =~ ^[1-9][0-9]*$ ]] || {
+		echo "pid file: $found"
+		return 1
+	}
+}
+
 create_step() {
+	rm -f "$T/pid"
+	[[ -z ${OLD_PID-} ]] || echo -n "$OLD_PID" >"$T/pid"
 	kill_in "$RUNTIME" --root "$STATE" create --bundle "$BUNDLE" --pid-file "$T/pid" "$ID" &&
-		state_is_true || return
+		pid_file_is_true && state_is_true || return
 	if [[ $STATUS == created ]] && hull start "$ID" 2>"$T/error"; then
 		equal "$(container_status)" running || return
 	fi
@@ -199,6 +212,7 @@ delete_step() {
 }
 
 sweep_create() {
+	[[ -z ${OLD_PID-} ]] || echo -n "$OLD_PID" >"$T/pid"
 	trace "$RUNTIME" --root "$STATE" create --bundle "$BUNDLE" --pid-file "$T/pid" "$ID"
 	hull delete --force "$ID"
 	sweep create_step
@@ -210,7 +224,8 @@ sweep_create() {
 	sweep_create
 }
 
-@test "create killed at any step, with a user namespace, hooks and a filter" {
+@test "create killed at any step, with a user namespace, hooks, a filter and an old pid file" {
+	OLD_PID=1
 	with_user_namespace
 	config '.hooks = {"prestart": [$h], "createRuntime": [$h], "createContainer": [$h], "poststop": [$h]}
 		| .linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW",

@@ -123,3 +123,26 @@ spaces_of() { # PID
 	equal "$output" "0::$CGROUP"
 	grep -q 'CLONE_INTO_CGROUP.*EBUSY' "$T/trace"
 }
+
+@test "a pid file where the file system has no O_TMPFILE, or no links" {
+	create=("$RUNTIME" --root "$STATE" create --bundle "$BUNDLE" --pid-file "$T/pid" "$ID")
+	command -v strace >/dev/null || skip 'strace is needed'
+	"${create[@]}" >"$OUT" 2>&1 </dev/null 3>&- # makes the state directory's parents
+	hull delete --force "$ID"
+	strace -qq -e trace=openat -o "$T/trace" "${create[@]}" >"$OUT" 2>&1 </dev/null 3>&-
+	nth=$(grep openat "$T/trace" | grep -n O_TMPFILE | cut -d: -f1)
+	hull delete --force "$ID"
+	for inject in "openat:error=EOPNOTSUPP:when=$nth" "openat:error=EISDIR:when=$nth" \
+		linkat:error=ENOENT:when=1 linkat:error=EPERM; do
+		for before in '' 12345678; do
+			rm -f "$T/pid"
+			[[ -z $before ]] || echo "$before" >"$T/pid"
+			strace -qq -e trace="${inject%%:*}" -e inject="$inject" -o "$T/trace" "${create[@]}" \
+				>"$OUT" 2>&1 </dev/null 3>&- || { cat "$OUT"; false; }
+			grep -q INJECTED "$T/trace"
+			equal "$(cat "$T/pid")" "$(container_pid)"
+			equal "$(compgen -G "$T/pid*")" "$T/pid"
+			hull delete --force "$ID"
+		done
+	done
+}

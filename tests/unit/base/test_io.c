@@ -223,6 +223,61 @@ static void replace_file_failures_leave_nothing(void **state)
 	assert_string_equal(e.msg, "create a temporary file for 'no/f': No such file or directory");
 }
 
+static bool has_one_file(const char *name, const char *text, mode_t mode)
+{
+	BUF b = BUF_INIT;
+	struct stat st;
+
+	return io_read_file(tmp_fd, name, 10, &b, NULL) == 0 && strcmp(buf_str(&b), text) == 0 &&
+	       fstatat(tmp_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_mode == (S_IFREG | mode) && count_entries(tmp_path) == 1;
+}
+
+static void place_file_creates_and_replaces(void **state)
+{
+	mode_t mask = umask(077);
+
+	(void)state;
+	assert_int_equal(io_place_file(tmp_fd, "pid", 0644, "12", 2, NULL), 0);
+	assert_true(has_one_file("pid", "12", 0644));
+	assert_int_equal(io_place_file(tmp_fd, "pid", 0640, "1", 1, NULL), 0);
+	assert_true(has_one_file("pid", "1", 0640));
+	(void)umask(mask);
+	assert_int_equal(unlinkat(tmp_fd, "pid", 0), 0);
+	assert_int_equal(symlinkat("/etc/passwd", tmp_fd, "pid"), 0);
+	assert_int_equal(io_place_file(tmp_fd, "pid", 0644, "3", 1, NULL), 0);
+	assert_true(has_one_file("pid", "3", 0644));
+}
+
+static void place_file_failures_leave_nothing(void **state)
+{
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(mkdirat(tmp_fd, "dir", 0755), 0);
+	assert_int_equal(io_place_file(tmp_fd, "dir", 0644, "x", 1, &e), -EISDIR);
+	assert_string_equal(e.msg, "write 'dir': Is a directory");
+	assert_int_equal(count_entries(tmp_path), 1);
+}
+
+/* Whoever has no capability may link what it has opened only by its name below /proc. */
+static int unprivileged_child(void)
+{
+	CHILD_CHECK(chmod(tmp_path, 0777) == 0);
+	if (setresuid(65534, 65534, 65534) < 0)
+		return CHILD_SKIP;
+	CHILD_CHECK(io_place_file(tmp_fd, "pid", 0644, "1", 1, NULL) == 0);
+	CHILD_CHECK(io_place_file(tmp_fd, "pid", 0644, "2", 1, NULL) == 0);
+	CHILD_CHECK(has_one_file("pid", "2", 0644));
+	return 0;
+}
+
+static void place_file_without_privileges(void **state)
+{
+	(void)state;
+	run_in_child(unprivileged_child);
+}
+
 static int full_disk_child(void)
 {
 	static char data[64 << 10];
@@ -263,6 +318,9 @@ int main(void)
 		tmp_test(replace_file_creates_and_replaces),
 		tmp_test(replace_file_does_not_follow),
 		tmp_test(replace_file_failures_leave_nothing),
+		tmp_test(place_file_creates_and_replaces),
+		tmp_test(place_file_failures_leave_nothing),
+		tmp_test(place_file_without_privileges),
 		tmp_test(a_full_disk_keeps_the_old_file),
 	};
 
