@@ -64,7 +64,11 @@ char *cgroup_dir_of(struct arena *a, const struct cgroup_hier *h, const char *te
 		/* A mount that shows part of a hierarchy shows the path from there on. */
 		if (strcmp(h->root, "/") != 0 && strncmp(path, h->root, skip) == 0)
 			path += skip;
-		return arena_printf(a, "%s%s", h->mount, strcmp(path, "/") == 0 ? "" : path);
+		/* Out of sight: in a cgroup namespace whose root is not above it. */
+		if (strcmp(path, "/") == 0 || strcmp(path, "/..") == 0 ||
+		    strncmp(path, "/../", 4) == 0)
+			path = "";
+		return arena_printf(a, "%s%s", h->mount, path);
 	}
 	return arena_strdup(a, h->mount);
 }

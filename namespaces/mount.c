@@ -86,7 +86,7 @@ static int check_type(const struct ns_rootfs_state *st, const struct mount_plan 
 	if (m->tmpcopyup && strcmp(m->type, "tmpfs") != 0)
 		return err_set(err, EINVAL, "option 'tmpcopyup' is for tmpfs only");
 	if (strcmp(m->type, "cgroup") == 0 && (!st->cfg.cgroups || st->cfg.cgroups->n_dirs == 0))
-		return err_set(err, ENOTSUP, "type 'cgroup' needs a container with cgroups");
+		return err_set(err, ENOTSUP, "type 'cgroup' needs a host with cgroups");
 	return 0;
 }
 

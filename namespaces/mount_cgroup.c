@@ -8,7 +8,7 @@
  * of the group's directory in each hierarchy, with symlinks for co-mounted controllers; in a cgroup
  * namespace that cannot be told from a mount of the hierarchy and costs half as much. Version 1 is
  * read-only unless "rw" is asked for: a writable release_agent is a way out of the container
- * (CVE-2022-0492).
+ * (CVE-2022-0492). The caller's groups, which a container without its own sees, are always read-only.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -123,11 +123,19 @@ static int mount_hierarchies(const struct ns_rootfs_state *st, const struct moun
 
 int mount_cgroup(struct ns_rootfs_state *st, const struct mount_plan *plan, struct err *err)
 {
+	const struct ns_cgroup_view *view = st->cfg.cgroups;
 	CLOSE_FD int target = mount_target(st, plan, true, err);
+	struct ns_mount m = *plan->m;
+	struct mount_plan p = *plan;
 
 	if (target < 0)
 		return target;
-	if (st->cfg.cgroups->unified)
-		return mount_unified(st, plan, target, err);
-	return mount_hierarchies(st, plan, target, err);
+	p.m = &m;
+	if (view->readonly) {
+		m.flags |= MS_RDONLY;
+		m.clear_flags &= ~(unsigned long)MS_RDONLY;
+		m.rec_clear &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+	}
+	return view->unified ? mount_unified(st, &p, target, err)
+			     : mount_hierarchies(st, &p, target, err);
 }

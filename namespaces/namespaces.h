@@ -160,7 +160,8 @@ struct ns_device {
  * sources are trusted host paths.
  */
 struct ns_cgroup_view {
-	bool unified; /* one cgroup2 mount at the destination itself */
+	bool unified;  /* one cgroup2 mount at the destination itself */
+	bool readonly; /* whatever the options say: the groups are not the container's own */
 	struct ns_cgroup_dir {
 		const char *name; /* directory below the destination ("cpu,cpuacct", "unified") */
 		const char

@@ -177,7 +177,7 @@ static int fill_cgroup_view(struct setup *s, struct err *err)
 
 		wanted |= type && strcmp(type, "cgroup") == 0;
 	}
-	if (!wanted || s->rt->cgroup_manager == CGROUP_MANAGER_DISABLED)
+	if (!wanted)
 		return 0;
 
 	int rc = cgroup_mounts(s->cgroup, &info, &n, &unified, err);
@@ -186,6 +186,7 @@ static int fill_cgroup_view(struct setup *s, struct err *err)
 		return rc;
 	view = arena_alloc(&s->spec->arena, 1, sizeof(*view));
 	view->unified = unified;
+	view->readonly = s->rt->cgroup_manager == CGROUP_MANAGER_DISABLED;
 	view->n_dirs = n;
 	view->dirs = arena_alloc(&s->spec->arena, n, sizeof(*view->dirs));
 	for (size_t i = 0; i < n; i++)

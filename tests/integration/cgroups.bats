@@ -333,6 +333,32 @@ needs_file() { # CONTROLLER V1-FILE V2-FILE
 	says_not "$CGROUP"
 }
 
+# In a group of the caller's own, so that there is something to write to.
+@test "--cgroup-manager disabled: a mount of type cgroup shows the caller's groups, read-only" {
+	only_hull
+	own=$(cgroup_dir pids "$CGROUP-caller")
+	dir=/sys/fs/cgroup
+	is_v2 || dir+=/pids
+	mkdir "$own"
+	inode=$(stat -c %i "$own")
+	for kinds in '' '{"type": "cgroup"}'; do
+		for word in ro rw rrw; do
+			default_config >"$BUNDLE/config.json"
+			config ".linux.namespaces += [$kinds] | .mounts += [{\"destination\": \"/sys/fs/cgroup\",
+				\"type\": \"cgroup\", \"source\": \"cgroup\", \"options\": [\"$word\"]}]"
+			script "stat -c %i $dir; cat $dir/pids.max
+				for d in $dir /sys/fs/cgroup; do mkdir \$d/made; done; echo 7 >$dir/pids.max"
+			expect 1 sh -c 'echo 0 >"$1" && shift && exec "$@"' sh "$own/cgroup.procs" \
+				"$RUNTIME" --cgroup-manager disabled --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
+			equal "${lines[0]}" "$inode"
+			equal "${lines[1]}" max
+			equal "$(grep -c 'Read-only file system' <<<"$output")" 3
+			equal "$(cat "$own/pids.max")" max
+		done
+	done
+	wait_for rmdir "$own"
+}
+
 @test "--systemd-cgroup says that it is not supported" {
 	only_hull
 	expect 1 "$RUNTIME" --systemd-cgroup --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-

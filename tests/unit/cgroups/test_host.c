@@ -191,6 +191,28 @@ static void dots_never_lead_above_the_root(void **state)
 	}
 }
 
+/* man 7 cgroup_namespaces: a path that is not below the namespace's root begins with "/..". */
+static void a_group_out_of_sight(void **state)
+{
+	static const struct {
+		const char *root, *path, *dir;
+	} rows[] = {
+		{"/", "/", "/m"},        {"/", "/a/b", "/m/a/b"}, {"/a", "/a/b", "/m/b"},
+		{"/", "/..", "/m"},      {"/", "/../x", "/m"},    {"/..", "/../x", "/m/x"},
+		{"/", "/..x", "/m/..x"},
+	};
+	struct arena arena = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct cgroup_hier h = {.mount = "/m", .root = rows[i].root, .names = "pids"};
+		FREE char *text = mem_xprintf("9:cpu:/wrong\n8:pids:%s\n", rows[i].path);
+
+		assert_string_equal(cgroup_dir_of(&arena, &h, text), rows[i].dir);
+	}
+	arena_release(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +223,7 @@ int main(void)
 		cmocka_unit_test(a_container_sees_the_usual_names),
 		cmocka_unit_test(this_host),
 		cmocka_unit_test(bad_paths),
+		cmocka_unit_test(a_group_out_of_sight),
 		cmocka_unit_test(dots_never_lead_above_the_root),
 	};
 
