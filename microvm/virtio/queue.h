@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A split virtqueue, the device's side (virtio 1.2, 2.7). Everything in it is written by a hostile
+ * guest: addresses are resolved once, at activation; a descriptor is copied before it is looked at;
+ * what the driver says afterwards about size or addresses is ignored until reset.
+ */
+#ifndef HULL_MICROVM_VIRTIO_QUEUE_H
+#define HULL_MICROVM_VIRTIO_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "microvm/memory.h"
+
+#define VIRTQ_SIZE_MAX 256
+
+/* What the driver asks for through the transport; becomes effective by virtq_activate. */
+struct virtq_setup {
+	uint32_t size;
+	bool ready;
+	uint64_t desc, avail, used; /* guest physical addresses */
+};
+
+struct virtq {
+	const struct guest_memory *memory;
+	bool active, event_idx, broken;
+	uint16_t size; /* a power of two */
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	uint16_t next_avail, next_used;
+	uint16_t signalled; /* used index at the last virtq_wants_interrupt */
+	uint64_t dropped;   /* chains refused */
+};
+
+/* One request: what the driver wrote for us (out) and where we answer (in), in this order. */
+struct virtq_chain {
+	uint16_t head;
+	size_t n_out, n_in;
+	struct iovec iov[VIRTQ_SIZE_MAX]; /* n_out of them, then n_in */
+	size_t out_len, in_len;           /* bytes; their sum fits in 32 bits */
+};
+
+#define virtq_chain_in(c) ((c)->iov + (c)->n_out)
+
+/*
+ * Takes the driver's setup. -EINVAL: size not a power of two in 1..VIRTQ_SIZE_MAX, ring misaligned,
+ * outside RAM, in two regions or overflowing.
+ */
+int virtq_activate(struct virtq *q, const struct virtq_setup *setup,
+		   const struct guest_memory *memory, bool event_idx, struct err *err) MUST_CHECK;
+void virtq_reset(struct virtq *q);
+
+/*
+ * The next request. 1: in *ret; 0: none; -EPROTO: the available index is out of reach, the queue is
+ * broken from now on and the device wants a reset. A chain that is malformed (index, loop, length,
+ * direction, address) is returned to the driver with length 0, counted in dropped, and skipped.
+ */
+int virtq_pop(struct virtq *q, struct virtq_chain *ret) MUST_CHECK;
+
+/* Puts the request last popped back; for a device that cannot serve it yet. */
+void virtq_unpop(struct virtq *q);
+
+/* Gives a request back with written bytes of answer. */
+void virtq_push(struct virtq *q, uint16_t head, uint32_t written);
+
+/* Is an interrupt due for what was pushed since the last call (VIRTIO_F_EVENT_IDX, NO_INTERRUPT)? */
+bool virtq_wants_interrupt(struct virtq *q);
+
+/*
+ * Asks the driver to be silent, or to notify again; true from the latter: requests came meanwhile,
+ * look again.
+ */
+void virtq_silence(struct virtq *q);
+bool virtq_listen(struct virtq *q);
+
+/* Copies between a chain's buffers and a flat one, from byte offset; the bytes copied, at most len. */
+size_t virtq_read(const struct virtq_chain *c, size_t offset, void *to, size_t len);
+size_t virtq_write(const struct virtq_chain *c, size_t offset, const void *from, size_t len);
+
+#endif
