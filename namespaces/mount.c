@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -115,16 +114,16 @@ int mount_check_target(const struct ns_rootfs_state *st, int fd, const struct mo
 		       struct err *err)
 {
 	const char *dest = plan->path;
-	struct statx sx;
-	dev_t dev;
+	const struct mount_identity *root = &st->root_id;
+	struct mount_identity id;
+	int rc = mount_identify(st, fd, &id);
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_MNT_ID, &sx) < 0)
-		return err_sys(err, "inspect mount point '%s'", dest);
-	dev = makedev(sx.stx_dev_major, sx.stx_dev_minor);
-	if (sx.stx_ino == st->root_ino && dev == st->root_dev &&
-	    (!(sx.stx_mask & STATX_MNT_ID) || sx.stx_mnt_id == st->root_mnt))
+	if (rc < 0)
+		return err_code(err, -rc, "inspect mount point '%s'", dest);
+	if (id.ino == root->ino && id.dev == root->dev &&
+	    (!id.mnt || !root->mnt || id.mnt == root->mnt))
 		return err_set(err, EINVAL, "destination '%s' leads to the root itself", dest);
-	if (st->has_proc && dev == st->proc_dev && plan->dest != DEST_PROC &&
+	if (st->has_proc && id.dev == st->proc_dev && plan->dest != DEST_PROC &&
 	    plan->dest != DEST_PROC_FILE)
 		return err_set(err, EINVAL, "destination '%s' leads into /proc", dest);
 	return 0;

@@ -17,14 +17,18 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "namespaces/rootfs_internal.h"
 
-#define FSCONFIG_VALUE_MAX  255    /* man 2 fsconfig: strings of up to 256 bytes with the NUL */
+#define FSCONFIG_VALUE_MAX  255 /* man 2 fsconfig: strings of up to 256 bytes with the NUL */
+#define FDINFO_MAX          1023
 #define ST_NOSYMFOLLOW_FLAG 0x2000 /* of the kernel, not in <sys/statvfs.h> */
 #define MS_ATIME_CHOICE     (MS_NOATIME | MS_RELATIME | MS_STRICTATIME)
 #define PROPAGATION_TYPES   (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
@@ -45,6 +49,49 @@ static const struct {
 void fd_path(char path[static FD_PATH_LEN], int fd)
 {
 	snprintf(path, FD_PATH_LEN, "self/fd/%d", fd);
+}
+
+/* The line "mnt_id:" (man 5 proc, /proc/pid/fdinfo), or 0. */
+static uint64_t mount_of(const struct ns_rootfs_state *st, int fd)
+{
+	char path[FD_PATH_LEN], text[FDINFO_MAX + 1];
+	CLOSE_FD int info = -1;
+	uint64_t id = 0;
+	char *at;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "self/fdinfo/%d", fd);
+	info = openat(st->proc_fd, path, O_RDONLY | O_CLOEXEC);
+	n = info < 0 ? -1 : io_read(info, text, FDINFO_MAX);
+	if (n < 0)
+		return 0;
+	text[n] = '\0';
+	at = strstr(text, "\nmnt_id:");
+	if (!at)
+		return 0;
+	at += strlen("\nmnt_id:");
+	at += strspn(at, "\t ");
+	at[strcspn(at, "\n")] = '\0';
+	return parse_u64(at, &id) < 0 ? 0 : id;
+}
+
+int mount_identify(const struct ns_rootfs_state *st, int fd, struct mount_identity *ret)
+{
+	const int flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW;
+	struct statx sx;
+	struct stat sb;
+
+	/* System call filters older than the call deny it with EPERM. */
+	if (statx(fd, "", flags, STATX_INO | STATX_MNT_ID, &sx) == 0 &&
+	    (sx.stx_mask & STATX_MNT_ID)) {
+		*ret = (struct mount_identity){makedev(sx.stx_dev_major, sx.stx_dev_minor),
+					       sx.stx_ino, sx.stx_mnt_id};
+		return 0;
+	}
+	if (fstat(fd, &sb) < 0)
+		return -errno;
+	*ret = (struct mount_identity){sb.st_dev, sb.st_ino, mount_of(st, fd)};
+	return 0;
 }
 
 void mount_attr_from_flags(unsigned long set, unsigned long clear, uint64_t *ret_set,

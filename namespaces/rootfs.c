@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -49,14 +48,9 @@ static int root_open(const char *path, struct err *err)
 /* Takes the identity of fd, so that it is known again, and as a target that must not be covered. */
 static int root_identify(struct ns_rootfs_state *st, int fd, struct err *err)
 {
-	struct statx sx;
+	int rc = mount_identify(st, fd, &st->root_id);
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_MNT_ID, &sx) < 0)
-		return err_sys(err, "root.path: inspect '%s'", st->root_path);
-	st->root_dev = makedev(sx.stx_dev_major, sx.stx_dev_minor);
-	st->root_ino = sx.stx_ino;
-	st->root_mnt = sx.stx_mask & STATX_MNT_ID ? sx.stx_mnt_id : 0;
-	return 0;
+	return rc < 0 ? err_code(err, -rc, "root.path: inspect '%s'", st->root_path) : 0;
 }
 
 /* What needs mounts cannot be had in the caller's mount namespace. */
@@ -260,7 +254,7 @@ static int attach_own(const struct ns_rootfs_state *st, struct err *err)
 		return dir;
 	if (fstat(dir, &sb) < 0)
 		return err_sys(err, "root.path: inspect '%s'", path);
-	if (sb.st_dev != st->root_dev || sb.st_ino != st->root_ino)
+	if (sb.st_dev != st->root_id.dev || sb.st_ino != st->root_id.ino)
 		return err_set(err, EXDEV, "root.path: '%s' was replaced meanwhile", path);
 	fd = mount_clone(st, dir, "", true);
 	if (fd >= 0 && mount_move(fd, dir) == 0)
@@ -272,8 +266,7 @@ static int attach_own(const struct ns_rootfs_state *st, struct err *err)
 
 static int attach_root(struct ns_rootfs_state *st, struct err *err)
 {
-	dev_t dev = st->root_dev;
-	ino_t ino = st->root_ino;
+	const struct mount_identity was = st->root_id;
 	int fd, rc;
 
 	fd = st->root_tree >= 0 ? attach_tree(st, err) : attach_own(st, err);
@@ -283,7 +276,7 @@ static int attach_root(struct ns_rootfs_state *st, struct err *err)
 	rc = root_identify(st, fd, err);
 	if (rc < 0)
 		return rc;
-	if (dev != st->root_dev || ino != st->root_ino)
+	if (was.dev != st->root_id.dev || was.ino != st->root_id.ino)
 		return err_set(err, EXDEV, "root.path: '%s' was replaced meanwhile", st->root_path);
 	return 0;
 }

@@ -35,6 +35,13 @@ struct mount_plan {
 	char *link;  /* copy-symlink: where the source points to; owned */
 };
 
+/* What fd shows, and by which mount. */
+struct mount_identity {
+	dev_t dev;
+	ino_t ino;
+	uint64_t mnt; /* mount id, 0: the kernel does not tell */
+};
+
 /* From prepare to seal. All descriptors are owned unless said otherwise. */
 struct ns_rootfs_state {
 	struct ns_rootfs cfg; /* what it points to is the caller's */
@@ -45,9 +52,7 @@ struct ns_rootfs_state {
 	char *root_path; /* cfg.path without trailing slashes; owned */
 	int root_fd;     /* P: the directory on the host; C: the root of its own mount */
 	int root_tree;   /* the root as a detached mount made by the parent, or -1 */
-	dev_t root_dev;
-	ino_t root_ino;
-	uint64_t root_mnt; /* mount id of root_fd, 0: the kernel does not tell */
+	struct mount_identity root_id; /* of root_fd */
 
 	struct mount_plan *plans; /* one a mount */
 	int *late_ro;             /* mounts that turn read-only in seal */
@@ -125,6 +130,9 @@ int mount_propagate(const struct ns_rootfs_state *st, int mount_fd, unsigned lon
 int mount_classic(const struct ns_rootfs_state *st, int source_fd, const char *source,
 		  int target_fd, const char *type, unsigned long flags,
 		  const char *data) MUST_CHECK;
+
+/* By statx(2), or fstat(2) and procfs. 0 or -errno. */
+int mount_identify(const struct ns_rootfs_state *st, int fd, struct mount_identity *ret) MUST_CHECK;
 
 /* MS_… to set and to clear as MOUNT_ATTR_…; what is no attribute of a mount is left out. */
 void mount_attr_from_flags(unsigned long set, unsigned long clear, uint64_t *ret_set,

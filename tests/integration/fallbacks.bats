@@ -146,3 +146,25 @@ spaces_of() { # PID
 		done
 	done
 }
+
+# A bind of the root in the root differs from it by the number of its mount alone.
+@test "mounts where statx is denied" {
+	ln -s / "$BUNDLE/rootfs/loop"
+	for error in ENOSYS EPERM; do
+		for space in '' user; do
+			default_config >"$BUNDLE/config.json"
+			[[ -z $space ]] || with_user_namespace
+			args sh -c 'grep -c " /copy " /proc/self/mountinfo; stat -f -c %T /copy'
+			config '.mounts += [{"destination": "/copy", "type": "bind", "source": $r, "options": ["bind"]},
+				{"destination": "/copy", "type": "tmpfs", "source": "tmpfs"}]' --arg r "$BUNDLE/rootfs"
+			expect 0 traced -e trace=statx -e inject=statx:error=$error \
+				"$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
+			equal "$output" $'2\ntmpfs'
+			grep -q 'STATX_MNT_ID.*INJECTED' "$T/trace"
+			config '.mounts += [{"destination": "/loop", "type": "tmpfs", "source": "tmpfs"}]'
+			expect 1 traced -e trace=statx -e inject=statx:error=$error \
+				"$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
+			one_error 'mounts[7]' /loop 'the root itself'
+		done
+	done
+}
