@@ -334,7 +334,7 @@ static int serve_hooks(struct setup *s, struct err *err)
 
 	s->ran_hooks = true;
 	/* A hook may ask for the container's state, which is "creating" now. */
-	if ((rc = state_save(s->container, false, err)) < 0 ||
+	if ((rc = state_save_creating(s->container, err)) < 0 ||
 	    (rc = hooks_run(&s->spec->hooks, HOOK_PRESTART, s->container, "creating", err)) < 0)
 		return rc;
 	return hooks_run(&s->spec->hooks, HOOK_CREATE_RUNTIME, s->container, "creating", err);
@@ -363,9 +363,10 @@ static int run_steps(struct setup *s, const char *id, bool fifo, const struct bu
 		s->spec->rootfs.userns_maps = &s->spec->spaces.idmaps;
 	if ((rc = ns_rootfs_prepare(&s->spec->rootfs, s->rt->proc_fd, &s->rootfs, err)) < 0 ||
 	    (rc = fork_child(s, err)) < 0 || (rc = prepare_child(s, err)) < 0 ||
+	    (rc = state_stage(s->container, err)) < 0 ||
 	    (rc = child_serve(&s->child, s->container, s->cgroup, "creating", serve_request, s,
 			      err)) < 0 ||
-	    (rc = state_save(s->container, true, err)) < 0)
+	    (rc = state_publish(s->container, err)) < 0)
 		return rc;
 	s->announced = true;
 	return child_announce(&s->child, s->options->pid_file, s->options->pidfd_socket, err);

@@ -29,6 +29,7 @@
 #include "base/proc.h"
 
 #define STATE_FILE  "state.json"
+#define STATE_NEXT  "state.json.next"
 #define OCI_VERSION "1.3.0"
 
 /*
@@ -112,9 +113,9 @@ int state_create(struct runtime *rt, const char *id, struct container **ret, str
 	return 0;
 }
 
-int state_save(struct container *c, bool ready, struct err *err)
+/* ready: the container is set up. */
+static void write_state(const struct container *c, bool ready, struct buf *text)
 {
-	BUF text = BUF_INIT;
 	struct json_writer *w = json_w_new(false);
 
 	json_w_object(w, NULL);
@@ -135,8 +136,40 @@ int state_save(struct container *c, bool ready, struct err *err)
 		json_w_string(w, c->annotations[i].key, c->annotations[i].value);
 	json_w_end(w);
 	json_w_end(w);
-	json_w_finish(w, &text);
+	json_w_finish(w, text);
+}
+
+int state_save_creating(struct container *c, struct err *err)
+{
+	BUF text = BUF_INIT;
+
+	write_state(c, false, &text);
 	return io_replace_file(c->dir_fd, STATE_FILE, 0600, text.data, text.len, err);
+}
+
+int state_stage(struct container *c, struct err *err)
+{
+	BUF text = BUF_INIT;
+	CLOSE_FD int fd =
+		openat(c->dir_fd, STATE_NEXT, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_sys(err, "create '%s' in the state directory", STATE_NEXT);
+	write_state(c, true, &text);
+
+	int rc = io_write(fd, text.data, text.len);
+
+	/* Network and quota file systems report a full disk only here. */
+	if (close(fd_take(&fd)) < 0 && rc == 0)
+		rc = -errno;
+	return rc < 0 ? err_code(err, -rc, "write '%s' in the state directory", STATE_NEXT) : 0;
+}
+
+int state_publish(struct container *c, struct err *err)
+{
+	if (renameat(c->dir_fd, STATE_NEXT, c->dir_fd, STATE_FILE) < 0)
+		return err_sys(err, "rename '%s' in the state directory", STATE_NEXT);
+	return 0;
 }
 
 int state_remove(struct container *c, struct err *err)
@@ -176,7 +209,7 @@ static int take_annotations(struct container *c, const struct json_node *root, s
 	return 0;
 }
 
-/* Fills c from state.json. *ret_ready: see state_save. */
+/* Fills c from state.json. *ret_ready: see write_state. */
 static int state_load(struct container *c, bool *ret_ready, struct err *err)
 {
 	JSON *doc = NULL;

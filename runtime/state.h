@@ -14,11 +14,15 @@
 int state_create(struct runtime *rt, const char *id, struct container **ret,
 		 struct err *err) MUST_CHECK;
 
+/* Writes the state.json of a container that is "creating": for hooks that may ask for it. */
+int state_save_creating(struct container *c, struct err *err) MUST_CHECK;
+
 /*
- * Writes state.json. ready: the container is set up and its process waits or runs; before that its
- * status is "creating".
+ * Writes the state.json of a container that is set up, its process waiting or running, in two steps:
+ * what takes time first, while the process is still busy, and the rename once it is ready.
  */
-int state_save(struct container *c, bool ready, struct err *err) MUST_CHECK;
+int state_stage(struct container *c, struct err *err) MUST_CHECK;
+int state_publish(struct container *c, struct err *err) MUST_CHECK;
 
 /* Takes the lock of an open container; -ENOENT when it was deleted in the meantime. */
 int state_lock(struct container *c, enum container_lock lock, struct err *err) MUST_CHECK;
