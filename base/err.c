@@ -2,7 +2,8 @@
 /*
  * Messages are put together in a scratch buffer on the stack and then squeezed into the struct:
  * what is too much is cut out of the middle, where the paths are, so that the operation in front
- * and the reason at the end survive. Control characters become '?', since a message is one line and
+ * and the reason at the end survive. Only a message longer than the scratch buffer, which quotes
+ * kilobytes of a configuration, takes memory for its end to be seen. Control characters become '?', since a message is one line and
  * may quote names that an image chose.
  */
 #include "base/err.h"
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SCRATCH_LEN (2 * PATH_MAX)
@@ -109,22 +111,41 @@ int err_code(struct err *err, int errnum, const char *fmt, ...)
 	return rc;
 }
 
-int err_set(struct err *err, int errnum, const char *fmt, ...)
+int err_vset(struct err *err, int errnum, const char *fmt, va_list ap)
 {
-	char scratch[SCRATCH_LEN];
-	va_list ap;
+	char scratch[SCRATCH_LEN], *whole = NULL;
+	va_list again;
 	size_t len;
+	int n = -1;
 
 	if (errnum <= 0)
 		errnum = EIO;
 	if (!err)
 		return -errnum;
 
-	va_start(ap, fmt);
+	va_copy(again, ap);
 	len = append_format(scratch, 0, fmt, ap);
-	va_end(ap);
-	store(err, errnum, scratch, len);
+	if (len == SCRATCH_LEN - 1)
+		n = vasprintf(&whole, fmt, again);
+	va_end(again);
+	if (n >= 0) {
+		store(err, errnum, whole, (size_t)n);
+		free(whole);
+	} else {
+		store(err, errnum, scratch, len);
+	}
 	return -errnum;
+}
+
+int err_set(struct err *err, int errnum, const char *fmt, ...)
+{
+	va_list ap;
+	int rc;
+
+	va_start(ap, fmt);
+	rc = err_vset(err, errnum, fmt, ap);
+	va_end(ap);
+	return rc;
 }
 
 int err_wrap(struct err *err, int rc, const char *fmt, ...)

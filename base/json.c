@@ -105,27 +105,22 @@ static void add_place(const struct json *doc, size_t offset, struct buf *out)
 		line = p + 1;
 		n++;
 	}
-	buf_addf(out, "%s:%zu:%zu: ", doc->name, n, (size_t)(end - line) + 1);
+	buf_addf(out, "%s:%zu:%zu", doc->name, n, (size_t)(end - line) + 1);
 }
 
 static int PRINTF_LIKE(4, 0)
 	fail(const struct json_node *n, struct err *err, int errnum, const char *fmt, va_list ap)
 {
-	BUF where = BUF_INIT;
-	char what[ERR_MSG_LEN];
-	size_t len;
+	BUF place = BUF_INIT, path = BUF_INIT;
+	int rc = err_vset(err, errnum, fmt, ap);
 
-	if (!err)
-		return -errnum;
-	if (n) {
-		add_place(document(n), n->offset, &where);
-		len = where.len;
-		json_path(n, &where);
-		if (where.len > len)
-			buf_adds(&where, ": ");
-	}
-	(void)vsnprintf(what, sizeof(what), fmt, ap);
-	return err_set(err, errnum, "%s%s", buf_str(&where), what);
+	if (!err || !n)
+		return rc;
+	json_path(n, &path);
+	if (path.len)
+		rc = err_wrap(err, rc, "%s", path.data);
+	add_place(document(n), n->offset, &place);
+	return err_wrap(err, rc, "%s", place.data);
 }
 
 int json_error(const struct json_node *n, struct err *err, const char *fmt, ...)
@@ -153,17 +148,17 @@ static int PRINTF_LIKE(3, 4)
 
 int json_fail_at(const struct json *doc, size_t offset, struct err *err, const char *fmt, ...)
 {
-	BUF where = BUF_INIT;
-	char what[ERR_MSG_LEN];
+	BUF place = BUF_INIT;
 	va_list ap;
+	int rc;
 
-	if (!err)
-		return -EINVAL;
-	add_place(doc, offset, &where);
 	va_start(ap, fmt);
-	(void)vsnprintf(what, sizeof(what), fmt, ap);
+	rc = err_vset(err, EINVAL, fmt, ap);
 	va_end(ap);
-	return err_set(err, EINVAL, "%s%s", where.data, what);
+	if (!err)
+		return rc;
+	add_place(doc, offset, &place);
+	return err_wrap(err, rc, "%s", place.data);
 }
 
 /* What a message says was found instead: numbers as written, else the type. */

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #define SHARES_MIN       2
@@ -20,13 +19,13 @@
 
 int cgroup_property_error(struct err *err, int errnum, const char *property, const char *fmt, ...)
 {
-	char text[256];
 	va_list ap;
+	int rc;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	rc = err_vset(err, errnum, fmt, ap);
 	va_end(ap);
-	return err_set(err, errnum, "linux.resources.%s: %s", property, text);
+	return err_wrap(err, rc, "linux.resources.%s", property);
 }
 
 /* ---- conversions ---- */

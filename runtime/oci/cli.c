@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <regex.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -37,16 +36,14 @@ int cli_options(struct cli *cli, const struct opt_grammar *g, void *target, stru
 
 int cli_usage(struct cli *cli, struct err *err, const char *fmt, ...)
 {
-	char msg[ERR_MSG_LEN];
 	va_list ap;
+	int rc;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(msg, sizeof(msg), fmt, ap);
+	rc = err_vset(err, EINVAL, fmt, ap);
 	va_end(ap);
 	cli->usage_error = true;
-	if (cli->command)
-		return err_set(err, EINVAL, "%s: %s", cli->command->name, msg);
-	return err_set(err, EINVAL, "%s", msg);
+	return cli->command ? err_wrap(err, rc, "%s", cli->command->name) : rc;
 }
 
 /*

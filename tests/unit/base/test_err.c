@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -119,6 +120,27 @@ static void a_long_path_loses_its_middle(void **state)
 	assert_non_null(strstr(e.msg, "ppp...ppp"));
 }
 
+/* Its own reason, too, however far behind it is. */
+static void a_long_value_loses_its_middle(void **state)
+{
+	static const size_t lengths[] = {
+		400, 480, 2 * PATH_MAX - 30, 2 * PATH_MAX, 2 * PATH_MAX + 1, 100000,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		char *value = mem_xalloc(lengths[i] + 1);
+		struct err e = ERR_INIT;
+
+		memset(value, 'v', lengths[i]);
+		assert_int_equal(err_set(&e, EINVAL, "word '%s' is unknown", value), -EINVAL);
+		assert_int_equal(strncmp(e.msg, "word 'vvv", 9), 0);
+		assert_string_equal(e.msg + strlen(e.msg) - 15, "vvv' is unknown");
+		assert_true(strlen(e.msg) <= ERR_MSG_LEN - 1);
+		free(value);
+	}
+}
+
 static void wrapping_many_times_keeps_the_reason(void **state)
 {
 	struct err e = ERR_INIT;
@@ -159,6 +181,7 @@ int main(void)
 		cmocka_unit_test(no_struct_is_needed),
 		cmocka_unit_test(errno_zero_is_no_success),
 		cmocka_unit_test(a_long_path_loses_its_middle),
+		cmocka_unit_test(a_long_value_loses_its_middle),
 		cmocka_unit_test(wrapping_many_times_keeps_the_reason),
 		cmocka_unit_test(a_message_is_one_line),
 		cmocka_unit_test(it_fits_a_pipe),

@@ -454,6 +454,30 @@ static char *nested(char open, char close, size_t depth)
 	return text;
 }
 
+/* What is long is the value or the path: the place before it and the reason behind it stay. */
+static void long_values_and_paths_keep_the_reason(void **state)
+{
+	static const size_t lengths[] = {300, 479, 480, 8191, 20000};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		FREE char *word = mem_xalloc(lengths[i] + 1);
+		FREE char *text = NULL;
+		struct err e = ERR_INIT;
+		const struct json_node *n;
+		JSON *doc = NULL;
+
+		memset(word, 'w', lengths[i]);
+		text = mem_xprintf("{\n \"%s\": [\"%s\"]}", word, word);
+		assert_int_equal(json_parse("f", text, strlen(text), &doc, &e), 0);
+		n = json_first(json_first(json_root(doc)));
+		assert_int_equal(json_error(n, &e, "'%s' is not a word", word), -EINVAL);
+		assert_int_equal(strncmp(e.msg, "f:2:", 4), 0);
+		assert_non_null(strstr(e.msg, ": wwww"));
+		assert_string_equal(e.msg + strlen(e.msg) - 18, "www' is not a word");
+	}
+}
+
 static void depth_is_capped(void **state)
 {
 	FREE char *deepest = nested('[', ']', JSON_MAX_DEPTH);
@@ -564,6 +588,7 @@ int main(void)
 		cmocka_unit_test(absent_and_null_leave_the_target_alone),
 		cmocka_unit_test(members_of_the_wrong_type),
 		cmocka_unit_test(paths_and_places),
+		cmocka_unit_test(long_values_and_paths_keep_the_reason),
 		cmocka_unit_test(depth_is_capped),
 		cmocka_unit_test(size_is_capped),
 		cmocka_unit_test(number_of_values_is_capped),
