@@ -337,8 +337,7 @@ needs_file() { # CONTROLLER V1-FILE V2-FILE
 @test "--cgroup-manager disabled: a mount of type cgroup shows the caller's groups, read-only" {
 	only_hull
 	own=$(cgroup_dir pids "$CGROUP-caller")
-	dir=/sys/fs/cgroup
-	is_v2 || dir+=/pids
+	if is_v2; then dir=/sys/fs/cgroup file=cgroup.max.depth; else dir=/sys/fs/cgroup/pids file=pids.max; fi
 	mkdir "$own"
 	inode=$(stat -c %i "$own")
 	for kinds in '' '{"type": "cgroup"}'; do
@@ -346,14 +345,14 @@ needs_file() { # CONTROLLER V1-FILE V2-FILE
 			default_config >"$BUNDLE/config.json"
 			config ".linux.namespaces += [$kinds] | .mounts += [{\"destination\": \"/sys/fs/cgroup\",
 				\"type\": \"cgroup\", \"source\": \"cgroup\", \"options\": [\"$word\"]}]"
-			script "stat -c %i $dir; cat $dir/pids.max
-				for d in $dir /sys/fs/cgroup; do mkdir \$d/made; done; echo 7 >$dir/pids.max"
+			script "stat -c %i $dir; cat $dir/$file
+				for d in $dir /sys/fs/cgroup; do mkdir \$d/made; done; echo 7 >$dir/$file"
 			expect 1 sh -c 'echo 0 >"$1" && shift && exec "$@"' sh "$own/cgroup.procs" \
 				"$RUNTIME" --cgroup-manager disabled --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
 			equal "${lines[0]}" "$inode"
 			equal "${lines[1]}" max
 			equal "$(grep -c 'Read-only file system' <<<"$output")" 3
-			equal "$(cat "$own/pids.max")" max
+			equal "$(cat "$own/$file")" max
 		done
 	done
 	wait_for rmdir "$own"
