@@ -208,6 +208,8 @@ int launch_prepare(struct launch *l, struct err *err)
 	    (rc = launch_close_descriptors(l->preserve_fds, l->sync, l->fifo_fd, l->proc_fd, err)) <
 		    0)
 		return rc;
+	/* A relative args[0] counts from there; that it may be entered is for the credentials to say. */
+	(void)!chdir(l->process->cwd);
 	rc = ns_process_find(l->process, &l->path, err);
 	if (rc < 0 && rc != -EACCES)
 		return rc;

@@ -83,6 +83,25 @@ load lib
 	equal "$output" 'found /elsewhere/program'
 }
 
+@test "a program with a relative path is looked up in the working directory" {
+	mkdir "$BUNDLE/rootfs/elsewhere"
+	printf '#!/bin/sh\necho found "$0"\n' >"$BUNDLE/rootfs/elsewhere/program"
+	chmod +x "$BUNDLE/rootfs/elsewhere/program"
+	config '.process.cwd = "/elsewhere"'
+	args ./program
+	expect 0 run_bundle
+	equal "$output" 'found ./program'
+	args program
+	config '.process.env[0] = "PATH=/nowhere:."'
+	expect 0 run_bundle
+	equal "$output" 'found ./program'
+	config '.process.user.uid = 1000 | .linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW"}'
+	chmod 700 "$BUNDLE/rootfs/elsewhere"
+	chown 1000 "$BUNDLE/rootfs/elsewhere"
+	expect 0 run_bundle
+	equal "$output" 'found ./program'
+}
+
 @test "a program that may not be executed says permission denied" {
 	echo text >"$BUNDLE/rootfs/bin/text"
 	args text
