@@ -296,11 +296,13 @@ static int write_time_offset(struct buf *b, const char *clock, const struct ns_t
  * Offsets can be written only while nobody is in the namespace; unshare makes it for children
  * alone, and a single-threaded process may then enter it itself by setns (man 7 time_namespaces).
  */
-static int enter_new_time_ns(const struct ns_spaces *spaces, int proc_fd, struct err *err)
+int ns_enter_time(const struct ns_spaces *spaces, int proc_fd, struct err *err)
 {
 	BUF offsets = BUF_INIT;
 	int rc;
 
+	if (!is_new(spaces, NS_TIME))
+		return 0;
 	if (unshare(CLONE_NEWTIME) < 0)
 		return err_sys(err, "create time namespace");
 	if (write_time_offset(&offsets, "monotonic", &spaces->monotonic) +
@@ -319,8 +321,7 @@ static int enter_new_time_ns(const struct ns_spaces *spaces, int proc_fd, struct
 	return 0;
 }
 
-int ns_enter(const struct ns_spaces *spaces, const int fds[static NS_KIND_MAX], int proc_fd,
-	     struct err *err)
+int ns_enter(const struct ns_spaces *spaces, const int fds[static NS_KIND_MAX], struct err *err)
 {
 	int flags = 0;
 
@@ -336,8 +337,6 @@ int ns_enter(const struct ns_spaces *spaces, const int fds[static NS_KIND_MAX], 
 	}
 	if (flags && unshare(flags) < 0)
 		return err_sys(err, "create namespaces");
-	if (is_new(spaces, NS_TIME))
-		return enter_new_time_ns(spaces, proc_fd, err);
 	return 0;
 }
 

@@ -9,7 +9,8 @@
  *   P ns_rootfs_prepare     open root, bind sources, idmapped trees: everything the child cannot reach
  *   P ns_clone              child starts in its new namespaces
  *   P ns_write_idmaps       (C waits)
- *   C ns_enter              join namespaces given by path, time offsets, cgroup namespace
+ *   C ns_enter_time         time namespace and its offsets
+ *   C ns_enter              join namespaces given by path, make the others
  *   C ns_rootfs_mount       propagation, root bind, mounts, /dev
  *   C ns_rootfs_pivot
  *   C ns_sysctl_write, ns_rootfs_seal (read-only root, readonlyPaths, maskedPaths)
@@ -100,8 +101,14 @@ bool ns_idmap_host(const struct idmap *maps, size_t n, uint32_t id, uint32_t *re
 /* C, after ns_write_idmaps: becomes uid 0 and gid 0 of a new or joined user namespace. */
 int ns_become_root(struct err *err) MUST_CHECK;
 
-/* C: joins and makes all namespaces but pid, user and cgroup; sets time offsets. */
-int ns_enter(const struct ns_spaces *spaces, const int fds[static NS_KIND_MAX], int proc_fd,
+/*
+ * C, before ns_become_root: makes and enters a new time namespace, offsets set. In procfs the files of
+ * an undumpable process belong to the host's root, who the child is no more afterwards.
+ */
+int ns_enter_time(const struct ns_spaces *spaces, int proc_fd, struct err *err) MUST_CHECK;
+
+/* C: joins and makes all namespaces but pid, user, cgroup and a new time namespace. */
+int ns_enter(const struct ns_spaces *spaces, const int fds[static NS_KIND_MAX],
 	     struct err *err) MUST_CHECK;
 
 /* C, once it is in its cgroups: joins or makes the cgroup namespace. */

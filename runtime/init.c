@@ -25,16 +25,18 @@ static int enter_namespaces(struct setup *s, struct err *err)
 {
 	const struct spec *spec = s->spec;
 	bool userns = spec->spaces.kind[NS_USER].listed;
-	int rc = 0;
+	int rc;
 
+	/* Still with the host's uid 0, to whom the files of an undumpable process belong. */
+	rc = ns_enter_time(&spec->spaces, s->rt->proc_fd, err);
 	/* A user namespace first needs its maps, which the parent writes before GO. */
-	if (userns) {
+	if (rc == 0 && userns) {
 		rc = sync_expect(s->child.sync[1], SYNC_GO, NULL, err);
 		if (rc == 0)
 			rc = ns_become_root(err);
 	}
 	if (rc == 0)
-		rc = ns_enter(&spec->spaces, s->space_fds, s->rt->proc_fd, err);
+		rc = ns_enter(&spec->spaces, s->space_fds, err);
 	if (rc == 0 && spec->spaces.kind[NS_NETWORK].listed && !spec->spaces.kind[NS_NETWORK].path)
 		rc = ns_loopback_up(err);
 	if (rc == 0 && !userns)

@@ -176,6 +176,17 @@ hold() { # UNSHARE-OPTION KIND
 	((inside >= before + 86400 && inside < before + 86400 + 60))
 }
 
+@test "a time namespace in a user namespace, with offsets" {
+	only_hull
+	with_user_namespace
+	config '.linux.namespaces += [{"type": "time"}]
+		| .linux.timeOffsets = {"monotonic": {"secs": 86400, "nanosecs": 5}, "boottime": {"secs": 604800}}'
+	script 'readlink /proc/self/ns/time; cat /proc/self/timens_offsets'
+	expect 0 run_bundle
+	equal "$(tr -s ' ' <<<"${lines[1]} ${lines[2]}")" 'monotonic 86400 5 boottime 604800 0'
+	[[ ${lines[0]} != "$(readlink /proc/self/ns/time)" ]]
+}
+
 @test "offsets without a time namespace are an error" {
 	only_hull
 	config '.linux.timeOffsets = {"monotonic": {"secs": 1}}'
