@@ -103,15 +103,37 @@ static int mask_dir(struct ns_rootfs_state *st, int target, const char *path, st
 	return st->empty_tree < 0 ? st->empty_tree : 0;
 }
 
+/* A mount on top of the root would change nothing for those who stand on it. */
+static int leads_to_root(const struct ns_rootfs_state *st, int fd, const char *path, bool *ret,
+			 struct err *err)
+{
+	const struct mount_identity *root = &st->root_id;
+	struct mount_identity id;
+	int rc = mount_identify(st, fd, &id);
+
+	if (rc < 0)
+		return err_code(err, -rc, "inspect '%s'", path);
+	*ret = id.ino == root->ino && id.dev == root->dev &&
+	       (!id.mnt || !root->mnt || id.mnt == root->mnt);
+	return 0;
+}
+
 static int mask_path(struct ns_rootfs_state *st, const char *path, struct err *err)
 {
 	CLOSE_FD int fd = path_open_in(st->root_fd, path, O_PATH, 0, err);
 	struct stat sb;
+	bool is_root;
+	int rc;
 
 	if (fd == -ENOENT || fd == -ENOTDIR)
 		return 0;
 	if (fd < 0)
 		return fd;
+	rc = leads_to_root(st, fd, path, &is_root, err);
+	if (rc < 0)
+		return rc;
+	if (is_root)
+		return err_set(err, EINVAL, "'%s' is the root itself", path);
 	if (fstat(fd, &sb) < 0)
 		return err_sys(err, "inspect '%s'", path);
 	return S_ISDIR(sb.st_mode) ? mask_dir(st, fd, path, err) : mask_file(st, fd, path, err);
@@ -122,13 +144,18 @@ static int readonly_path(const struct ns_rootfs_state *st, const char *path, str
 {
 	CLOSE_FD int target = path_open_in(st->root_fd, path, O_PATH, 0, err);
 	CLOSE_FD int fd = -1;
+	bool is_root;
 	int rc;
 
 	if (target == -ENOENT || target == -ENOTDIR)
 		return 0;
 	if (target < 0)
 		return target;
-	fd = mount_bind_at(st, target, "", true, target, path, err);
+	rc = leads_to_root(st, target, path, &is_root, err);
+	if (rc < 0)
+		return rc;
+	fd = is_root ? fd_dup(st->root_fd, err)
+		     : mount_bind_at(st, target, "", true, target, path, err);
 	if (fd < 0)
 		return fd;
 	rc = mount_attr_set(st, fd, MOUNT_ATTR_RDONLY, 0, true, err);

@@ -181,6 +181,27 @@ mount_options() { # MOUNTPOINT
 	equal "$(cat "$BUNDLE/rootfs/etc/secret")" secret
 }
 
+@test "a read-only path may be the root, a masked one not" {
+	only_hull
+	config '.linux.readonlyPaths = ["/"]'
+	script 'touch /x /dev/shm/x 2>&1 | grep -c "Read-only file system"; echo >/dev/null && echo ok'
+	expect 0 run_bundle
+	equal "$output" $'2\nok'
+	config '.linux.readonlyPaths = [] | .linux.maskedPaths = ["/etc/.."]'
+	expect 1 run_bundle
+	one_error 'linux.maskedPaths[0]' 'root'
+}
+
+@test "a read-only path that shows the root once more leaves the root writable" {
+	only_hull
+	mount_at /again '{"type": "bind", "source": "rootfs", "options": ["bind"]}'
+	config '.linux.readonlyPaths = ["/again"]'
+	script 'touch /written; touch /again/x'
+	expect 1 run_bundle
+	says 'Read-only file system'
+	[[ -e $BUNDLE/rootfs/written && ! -e $BUNDLE/rootfs/x ]]
+}
+
 @test "tmpfs takes mode and owner of the folder that it covers; tmpcopyup its content" {
 	mkdir -m 1751 "$BUNDLE/rootfs/data"
 	chown 1000:1001 "$BUNDLE/rootfs/data"
