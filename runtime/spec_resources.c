@@ -49,8 +49,8 @@ static int get_bool(const struct json_node *n, const char *key, struct opt_bool 
 static int read_rule_access(const struct json_node *n, struct cgroup_device_rule *r,
 			    struct err *err)
 {
-	const char *access = NULL;
-	int rc = spec_need_string(n, "access", &access, err);
+	const char *access = "rwm"; /* as an unset type or number, an unset access means all */
+	int rc = spec_get_text(n, "access", &access, err);
 
 	if (rc < 0)
 		return rc;

@@ -116,6 +116,13 @@ device() { # JSON
 	equal "$(grep -v "can't" <<<"$output" | tr '\n' ' ')" 'fuse read fuse not written mem denied zero '
 }
 
+@test "rules: one without access is about all access" {
+	config '.linux.resources.devices = [{"allow": false}, {"allow": true, "type": "c", "major": 10, "minor": 200}]'
+	script 'mknod /tmp/tun c 10 200; head -c 0 </tmp/tun && echo tun; mknod /tmp/kmsg c 1 11; head -c 0 </tmp/kmsg || echo kmsg denied'
+	expect 0 run_bundle
+	equal "$(grep -v "can't" <<<"$output" | tr '\n' ' ')" 'tun kmsg denied '
+}
+
 @test "rules: later ones win" {
 	grep -qw fuse /proc/misc || skip 'this kernel has no fuse'
 	needs_v2 # v1 takes no exception from a wildcard
