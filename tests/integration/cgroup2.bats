@@ -279,6 +279,51 @@ frozen() {
 	equal "$output" opened
 }
 
+is_stopped() { # CONTAINER
+	[[ $(hull state "$1" | jq -r .status) == stopped ]]
+}
+
+# Another container takes over the group of $LAST, which is killed and leaves its program there.
+take_over() { # CONTAINER [STRACE-OPTION]...
+	kill -KILL "$(hull state "$LAST" | jq .pid)"
+	wait_for is_stopped "$LAST"
+	LAST=$1
+	shift
+	strace -qq -o "$T/trace" -e trace=bpf "$@" "$RUNTIME" --root "$STATE" run --detach --bundle "$BUNDLE" "$LAST" \
+		>"$OUT" 2>&1 </dev/null 3>&- || { cat "$OUT"; return 1; }
+}
+
+# All programs of a group must say yes, so none of the old ones may be left.
+@test "device rules take the place of those that a group taken over has" {
+	command -v strace >/dev/null || skip 'strace is needed'
+	modprobe loop 2>/dev/null || true
+	mknod "$BUNDLE/rootfs/control" c 10 237
+	run_detached
+	expect 1 hull exec "$ID" head -c 0 /control
+	LAST=$ID
+	config '.linux.resources.devices += [{"allow": true, "type": "c", "major": 10, "minor": 237, "access": "rw"}]'
+	take_over "$ID-replaced"
+	grep -q 'BPF_PROG_QUERY.*prog_cnt=64 => 1}' "$T/trace"
+	grep -q 'BPF_PROG_ATTACH.*BPF_F_REPLACE.* = 0' "$T/trace"
+	equal "$(grep -c BPF_PROG_ATTACH "$T/trace")" 1
+	expect 0 hull exec "$LAST" head -c 0 /control
+	nth=$(grep -n BPF_F_REPLACE "$T/trace" | cut -d: -f1)
+	config 'del(.linux.resources.devices[-1])'
+	take_over "$ID-attached" -e inject="bpf:error=EINVAL:when=$nth" # before Linux 5.6
+	grep -q 'BPF_F_REPLACE.*EINVAL.*INJECTED' "$T/trace"
+	grep -q 'BPF_PROG_DETACH.* = 0' "$T/trace"
+	expect 1 hull exec "$LAST" head -c 0 /control
+	config '.linux.resources.devices += [{"allow": true, "type": "c", "major": 10, "minor": 237, "access": "rw"}]'
+	take_over "$ID-last"
+	grep -q 'BPF_PROG_QUERY.*prog_cnt=64 => 1}' "$T/trace"
+	expect 0 hull exec "$LAST" head -c 0 /control
+	for name in last attached replaced; do
+		hull delete --force "$ID-$name"
+	done
+	hull delete --force "$ID"
+	group_is_gone
+}
+
 # --- groups below, delegation ---
 
 @test "a container that moves its init away: exec, ps, update, statistics, pause, delete" {
