@@ -271,6 +271,17 @@ static bool waits_for_start(const struct container *c)
 	return fd >= 0;
 }
 
+static int is_frozen(struct container *c, struct err *err)
+{
+	struct cgroup *cg;
+	int rc;
+
+	if (c->cgroup_manager == CGROUP_MANAGER_DISABLED)
+		return 0;
+	rc = container_cgroup(c, &cg, err);
+	return rc < 0 ? rc : cgroup_is_frozen(cg, err);
+}
+
 static int derive_status(struct container *c, bool ready, struct err *err)
 {
 	bool alive;
@@ -288,22 +299,14 @@ static int derive_status(struct container *c, bool ready, struct err *err)
 		c->status = CONTAINER_CREATING;
 		return 0;
 	}
-	if (waits_for_start(c)) {
-		c->status = CONTAINER_CREATED;
-		return 0;
-	}
-	c->status = CONTAINER_RUNNING;
-	if (c->cgroup_manager != CGROUP_MANAGER_DISABLED) {
-		struct cgroup *cg;
-
-		rc = container_cgroup(c, &cg, err);
-		if (rc == 0)
-			rc = cgroup_is_frozen(cg, err);
-		if (rc < 0)
-			return rc;
-		if (rc == 1)
-			c->status = CONTAINER_PAUSED;
-	}
+	/* Before start, too: nothing that needs the process to move may wait for a frozen one. */
+	rc = is_frozen(c, err);
+	if (rc < 0)
+		return rc;
+	if (rc == 1)
+		c->status = CONTAINER_PAUSED;
+	else
+		c->status = waits_for_start(c) ? CONTAINER_CREATED : CONTAINER_RUNNING;
 	return 0;
 }
 

@@ -255,6 +255,29 @@ needs_file() { # CONTROLLER V1-FILE V2-FILE
 	expect 1 hull resume "$ID"
 }
 
+@test "a container that has not started can be paused, too" {
+	only_hull
+	create
+	hull pause "$ID"
+	equal "$(container_status)" paused
+	expect 1 hull start "$ID"
+	one_error paused
+	expect 1 hull exec "$ID" true
+	one_error paused
+	hull resume "$ID"
+	equal "$(container_status)" created
+	hull start "$ID"
+	equal "$(container_status)" running
+}
+
+@test "a paused container that has not started can be deleted by force" {
+	only_hull
+	create
+	hull pause "$ID"
+	hull delete --force "$ID"
+	nothing_left
+}
+
 @test "a paused container can be deleted by force" {
 	run_detached
 	hull pause "$ID"
