@@ -353,6 +353,9 @@ static int run_steps(struct setup *s, const char *id, bool fifo, const struct bu
 	const struct ns_space *user = &s->spec->spaces.kind[NS_USER];
 	int rc;
 
+	if (!fifo && !s->spec->has_process)
+		return err_set(err, EINVAL,
+			       "cannot run a container whose config.json has no process");
 	if ((rc = make_state(s, id, text, fifo, err)) < 0 ||
 	    (rc = sdnotify_prepare(s->container, s->spec, err)) < 0 ||
 	    (rc = child_build_filter(&s->child, s->rt, err)) < 0 ||

@@ -173,9 +173,8 @@ static int wait_without_process(struct setup *s, struct err *err)
 	    (rc = sync_expect(s->child.sync[1], SYNC_GO, NULL, err)) < 0)
 		return rc;
 	fd_replace(&s->child.sync[1], -1);
-	if (s->fifo_fd >= 0 && (rc = wait_for_start(s, err)) < 0)
-		return rc;
-	return err_set(err, EINVAL, "config.json has no process");
+	rc = wait_for_start(s, err);
+	return rc < 0 ? rc : err_set(err, EINVAL, "config.json has no process");
 }
 
 static int set_up(struct setup *s, struct launch *l, struct err *err)

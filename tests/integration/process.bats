@@ -178,4 +178,11 @@ load lib
 	create
 	expect 1 hull start "$ID"
 	one_error process
+	hull delete "$ID"
+	expect 1 run_bundle
+	one_error process
+	nothing_left
+	expect 1 run_bundle --detach
+	one_error process
+	nothing_left
 }
