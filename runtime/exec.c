@@ -47,23 +47,30 @@ static size_t count(const char *const *list)
 }
 
 /* The config's variables and then the command line's; of two with one name the last one counts. */
+/* True when one of the n entries sets the same variable as entry. */
+static bool is_set_by(const char *entry, const char *const *list, size_t n)
+{
+	size_t name = strcspn(entry, "=") + 1;
+
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(entry, list[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Of several entries for one variable the last counts. */
 static const char *const *join_env(struct arena *a, const char *const *base,
 				   const char *const *more)
 {
 	size_t n_base = count(base), n_more = count(more), n = 0;
 	const char **env = arena_alloc(a, n_base + n_more + 1, sizeof(*env));
 
-	for (size_t i = 0; i < n_base; i++) {
-		size_t name = strcspn(base[i], "=") + 1;
-		bool replaced = false;
-
-		for (size_t k = 0; k < n_more && !replaced; k++)
-			replaced = strncmp(base[i], more[k], name) == 0;
-		if (!replaced)
+	for (size_t i = 0; i < n_base; i++)
+		if (!is_set_by(base[i], more, n_more))
 			env[n++] = base[i];
-	}
 	for (size_t i = 0; i < n_more; i++)
-		env[n++] = more[i];
+		if (!is_set_by(more[i], more + i + 1, n_more - i - 1))
+			env[n++] = more[i];
 	return env;
 }
 

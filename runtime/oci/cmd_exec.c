@@ -6,6 +6,7 @@
  * "-u 1" as "0:0" (CVE-2026-30892) began with a parser that stopped in the middle.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "base/parse.h"
 #include "runtime/oci/oci.h"
@@ -81,6 +82,18 @@ static int read_groups(struct cli *cli, struct exec_command *e, struct err *err)
 	return 0;
 }
 
+/* As in config.json. The value is not shown: it may be a secret. */
+static int check_env(struct cli *cli, const struct exec_command *e, struct err *err)
+{
+	for (size_t i = 0; i < e->env.n; i++) {
+		const char *entry = e->env.items[i];
+
+		if (entry[0] == '=' || !strchr(entry, '='))
+			return cli_usage(cli, err, "option '--env': not of the form NAME=value");
+	}
+	return 0;
+}
+
 static int read_command(struct cli *cli, struct exec_command *e, struct err *err)
 {
 	if (!e->o.process_file && cli->args.n < 2)
@@ -106,6 +119,8 @@ int cmd_exec(struct cli *cli, struct err *err)
 	rc = read_user(cli, &e, err);
 	if (!rc)
 		rc = read_groups(cli, &e, err);
+	if (!rc)
+		rc = check_env(cli, &e, err);
 	if (!rc)
 		rc = read_command(cli, &e, err);
 	if (!rc)

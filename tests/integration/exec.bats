@@ -58,6 +58,17 @@ up() {
 	equal "$output" 'short 1000:0'
 }
 
+@test "--env twice for a variable: the last one counts, and it must have a value" {
+	only_hull
+	up
+	expect 0 hull exec -e A=1 -e B=2 -e A=3 "$ID" env
+	equal "$(grep -c '^A=' <<<"$output")" 1
+	says A=3
+	expect 2 hull exec -e A "$ID" env
+	one_error '--env' 'NAME=value'
+	expect 2 hull exec -e =x "$ID" env
+}
+
 @test "a user is a number, whole and in range" {
 	only_hull
 	up
