@@ -95,6 +95,12 @@ pid_t ns_clone(const struct ns_spaces *spaces, const int fds[static NS_KIND_MAX]
 /* P: writes setgroups (deny when unprivileged), gid_map, uid_map of pid (man 7 user_namespaces). */
 int ns_write_idmaps(int proc_fd, pid_t pid, const struct idmaps *maps, struct err *err) MUST_CHECK;
 
+/*
+ * P: engines that join a user namespace give its mappings, too. What is made by them (owners, id-mapped
+ * mounts) would be wrong if they were not those of pid: -EINVAL.
+ */
+int ns_check_idmaps(int proc_fd, pid_t pid, const struct idmaps *maps, struct err *err) MUST_CHECK;
+
 /* The number outside for id inside; false: the n maps do not have it, and *ret is left alone. */
 bool ns_idmap_host(const struct idmap *maps, size_t n, uint32_t id, uint32_t *ret) MUST_CHECK;
 

@@ -317,6 +317,9 @@ static int prepare_child(struct setup *s, struct err *err)
 	if (user->listed && !user->path &&
 	    (rc = ns_write_idmaps(s->rt->proc_fd, s->child.pid, &spec->spaces.idmaps, err)) < 0)
 		return rc;
+	if (user->path &&
+	    (rc = ns_check_idmaps(s->rt->proc_fd, s->child.pid, &spec->spaces.idmaps, err)) < 0)
+		return rc;
 	if (spec->has_process &&
 	    (rc = ns_process_oom_score(s->rt->proc_fd, s->child.pid, &spec->process, err)) < 0)
 		return rc;

@@ -176,6 +176,28 @@ hold() { # UNSHARE-OPTION KIND
 	((inside >= before + 86400 && inside < before + 86400 + 60))
 }
 
+@test "mappings beside a user namespace with a path must be its own" {
+	only_hull
+	with_user_namespace
+	hold --user user
+	holder=${JOBS[-1]}
+	printf '0 100000 1000\n1000 101000 64536\n' | tee "/proc/$holder/uid_map" >"/proc/$holder/gid_map"
+	config '(.linux.namespaces[] | select(.type == "user")).path = $p
+		| .linux.uidMappings = [{"containerID": 0, "hostID": 100000, "size": 1000}, {"containerID": 1000, "hostID": 101000, "size": 64536}]
+		| .linux.gidMappings = .linux.uidMappings' --arg p "$held"
+	args id -u
+	expect 0 run_bundle
+	equal "$output" 0
+	config '.linux.gidMappings[1].hostID = 201000'
+	expect 1 run_bundle
+	one_error linux.gidMappings
+	config '.linux.gidMappings |= .[:1]'
+	expect 1 run_bundle
+	one_error linux.gidMappings
+	config 'del(.linux.gidMappings, .linux.uidMappings)'
+	expect 0 run_bundle
+}
+
 @test "a time namespace in a user namespace, with offsets" {
 	only_hull
 	with_user_namespace
