@@ -113,7 +113,8 @@ static int check_map(int proc_fd, pid_t pid, const char *file, const struct idma
 			others++;
 	}
 	if (same != n || others > 0)
-		return err_set(err, EINVAL, "not the mappings of the user namespace that is joined");
+		return err_set(err, EINVAL,
+			       "not the mappings of the user namespace that is joined");
 	return 0;
 }
 
