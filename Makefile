@@ -26,11 +26,11 @@ HARDEN := -fno-common -fstack-protector-strong
 ifeq ($(SAN),)
 HARDEN += -D_FORTIFY_SOURCE=2
 LINK := -static-pie -Wl,-z,relro,-z,now -Wl,--gc-sections
-EXT_LIBS := -lseccomp -lcap -lyajl_s
+EXT_LIBS := -lseccomp -lcap -lyajl_s -lz
 else
 HARDEN += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 LINK := -fsanitize=$(SAN)
-EXT_LIBS := -lseccomp -lcap -lyajl
+EXT_LIBS := -lseccomp -lcap -lyajl -lz
 endif
 STD := -std=gnu17 -D_GNU_SOURCE -DHULL_VERSION='"$(VERSION)"' -I.
 ALL_CFLAGS = $(STD) -include base/banned.h $(WARN) $(HARDEN) -fPIE -ffunction-sections -fdata-sections $(CFLAGS)
@@ -46,6 +46,7 @@ endif
 MODULES := runtime namespaces cgroups base
 SRCS := $(foreach m,$(MODULES),$(wildcard $(m)/*.c))
 OCI_SRCS := $(wildcard runtime/oci/*.c)
+CHECK_SRCS := $(wildcard microvm/check/*.c)
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 lib = $(O)/lib$(1).a
 libs = $(foreach m,$(1),$(call lib,$(m)))
@@ -66,13 +67,14 @@ $(call lib,$(1)): $(call obj,$(2))
 endef
 $(foreach m,$(MODULES),$(eval $(call module_rule,$(m),$(wildcard $(m)/*.c))))
 $(eval $(call module_rule,oci,$(filter-out runtime/oci/main.c,$(OCI_SRCS))))
+$(eval $(call module_rule,check,$(CHECK_SRCS)))
 
 $(O)/%.o: %.c $(O)/.flags | $(O)/.headers
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(O)/hull-oci: $(call obj,runtime/oci/main.c) $(call libs,oci) $(LIBS)
+$(O)/hull-oci: $(call obj,runtime/oci/main.c) $(call libs,oci check) $(LIBS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) $(ENTRY) -o $@ $^ $(EXT_LIBS)
 
@@ -108,15 +110,35 @@ FORCE:
 # Once a build directory: one clear line instead of the compiler's about a missing header.
 $(O)/.headers:
 	@mkdir -p $(O)
-	@printf '#include <%s>\n' stdio.h linux/mount.h seccomp.h sys/capability.h yajl/yajl_parse.h libmnl/libmnl.h | \
+	@printf '#include <%s>\n' stdio.h linux/mount.h seccomp.h sys/capability.h yajl/yajl_parse.h libmnl/libmnl.h zlib.h | \
 		$(CC) -E -x c -o /dev/null - 2>/dev/null || \
 		{ echo "hull: a compiler or a library's header is missing: run scripts/deps build (as root)" >&2; exit 1; }
 	@touch $@
 
+# --- the guest ---
+
+# The kernels are kept outside the tree by their inputs (microvm/guest/kernel/build): what was built once is copied.
+GUEST_FILES := $(O)/guest/vmlinux-fast $(O)/guest/vmlinux-full \
+	$(if $(wildcard microvm/guest/*.c),$(O)/guest/initramfs)
+
+$(O)/guest/vmlinux-%: microvm/guest/kernel/build microvm/guest/kernel/fast.config microvm/guest/kernel/full.config
+	$(call say,KERNEL,$@)
+	$(Q)$< $* $@
+
+$(O)/guest/initramfs: microvm/guest/initramfs $(O)/hull-agent
+	$(call say,PACK,$@)
+	$(Q)$< $(O)/hull-agent $@
+
+.PHONY: guest guest-files
+guest: ## install what it needs, build the guest's kernels and initramfs
+	$(Q)scripts/deps build guest
+	$(Q)$(MAKE) --no-print-directory guest-files
+guest-files: $(GUEST_FILES)
+
 # --- tests ---
 
 # A unit test links the archives that its module may use, and nothing above.
-TEST_LIBS := -lcmocka -Wl,--as-needed -lm -lseccomp -lcap -lyajl -lmnl
+TEST_LIBS := -lcmocka -Wl,--as-needed -lm -lseccomp -lcap -lyajl -lmnl -lz
 UNIT_SRCS := $(wildcard tests/unit/*/test_*.c)
 UNIT_TESTS := $(patsubst %.c,$(O)/%,$(UNIT_SRCS))
 
@@ -130,6 +152,7 @@ $(eval $(call unit_rule,cgroups,cgroups base))
 $(eval $(call unit_rule,namespaces,namespaces base))
 $(eval $(call unit_rule,runtime,$(MODULES)))
 $(eval $(call unit_rule,oci,oci $(MODULES)))
+$(eval $(call unit_rule,check,check base))
 # Runs the program.
 $(O)/tests/unit/namespaces/test_netdev: | $(O)/hull-netdev
 .PRECIOUS: $(O)/%.o
@@ -166,8 +189,8 @@ demo: ## install what is missing, build, run a container
 
 # --- checks of the source ---
 
-ALL_SRCS := $(SRCS) $(OCI_SRCS)
-HEADERS := $(wildcard $(addsuffix /*.h,$(MODULES) runtime/oci))
+ALL_SRCS := $(SRCS) $(OCI_SRCS) $(CHECK_SRCS)
+HEADERS := $(wildcard $(addsuffix /*.h,$(MODULES) runtime/oci microvm/check))
 
 .PHONY: lint layers headers analyze format format-check
 lint: ## banned functions, close-on-exec, SPDX lines, shellcheck, codespell
@@ -210,7 +233,7 @@ format-check: ## say where the layout differs
 
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 .PHONY: fuzz fuzzers cover bench
-$(O)/tests/fuzz/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(call libs,oci) $(LIBS)
+$(O)/tests/fuzz/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(call libs,oci check) $(LIBS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ $(EXT_LIBS)
 fuzzers: $(FUZZERS:%=$(O)/tests/fuzz/fuzz_%)

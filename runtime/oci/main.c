@@ -42,6 +42,7 @@ static const struct command commands[] = {
 	{"events", cmd_events, "print statistics and out-of-memory events", 0},
 	{"spec", cmd_spec, "write a default config.json", 0},
 	{"features", cmd_features, "print what this runtime supports", 0},
+	{"check-kernel", cmd_check_kernel, "tell what a guest kernel lacks", 0},
 	{"checkpoint", cmd_checkpoint, "not supported yet", COMMAND_HIDDEN},
 	{"restore", cmd_restore, "not supported yet", COMMAND_CREATES | COMMAND_HIDDEN},
 	{"help", cmd_help, "show this help or that of a command", COMMAND_HIDDEN},
@@ -90,7 +91,7 @@ static int print_help(struct err *err)
 	buf_addf(&out, "Usage: " PROGRAM " %s\n\nCommands:\n", global_grammar.synopsis);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (!(commands[i].flags & COMMAND_HIDDEN))
-			buf_addf(&out, "  %-10s  %s\n", commands[i].name, commands[i].summary);
+			buf_addf(&out, "  %-12s  %s\n", commands[i].name, commands[i].summary);
 	}
 	buf_adds(&out, "\nOptions:\n");
 	options_help(&global_grammar, &out);

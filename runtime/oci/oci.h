@@ -94,6 +94,7 @@ int cmd_update(struct cli *cli, struct err *err);
 int cmd_events(struct cli *cli, struct err *err);
 int cmd_spec(struct cli *cli, struct err *err);
 int cmd_features(struct cli *cli, struct err *err);
+int cmd_check_kernel(struct cli *cli, struct err *err);
 int cmd_checkpoint(struct cli *cli, struct err *err);
 int cmd_restore(struct cli *cli, struct err *err);
 
