@@ -133,12 +133,26 @@ static void take_packet(struct vsock *s, const struct virtq_chain *chain)
 	}
 }
 
+/* Ends all connections; what the guest sent is still given to the host. */
+static void stop(struct vsock *s)
+{
+	struct vsock_conn *c, *next;
+
+	s->live = false;
+	s->tx_more = false;
+	s->tx_stalled = false;
+	s->n_resets = 0;
+	for (c = LIST_FIRST(&s->conns); c; c = next) {
+		next = LIST_NEXT(c, all);
+		vsock_conn_end(c, false);
+		vsock_conn_update(c);
+	}
+}
+
 /* The driver broke a queue: nothing is served until it resets the device. */
 static void broken(struct vsock *s, const char *why)
 {
-	s->live = false;
-	s->stale = true;
-	vsock_kick(s);
+	stop(s);
 	virtio_needs_reset(&s->base, why);
 }
 
@@ -249,21 +263,6 @@ static void serve_rx(struct vsock *s)
 	virtio_interrupt_queue(&s->base, RX);
 }
 
-static bool forget_old(struct vsock *s)
-{
-	struct vsock_conn *c, *next;
-
-	if (!s->stale)
-		return false;
-	s->stale = false;
-	for (c = LIST_FIRST(&s->conns); c; c = next) {
-		next = LIST_NEXT(c, all);
-		vsock_conn_end(c, false);
-		vsock_conn_update(c);
-	}
-	return true;
-}
-
 static void serve_due(struct vsock *s)
 {
 	if (s->live && (s->tx_more || (s->tx_stalled && !resets_full(s))))
@@ -274,10 +273,9 @@ static void serve_due(struct vsock *s)
 		vsock_kick(s);
 }
 
-bool vsock_enter(struct vsock *s)
+void vsock_enter(struct vsock *s)
 {
 	pthread_mutex_lock(&s->base.lock);
-	return forget_old(s);
 }
 
 void vsock_leave(struct vsock *s)
@@ -293,7 +291,7 @@ static void on_kick(void *arg, uint32_t events)
 
 	(void)events;
 	(void)!read(s->kick_fd, &count, sizeof(count));
-	(void)vsock_enter(s);
+	vsock_enter(s);
 	if (s->accept_again)
 		vsock_accept(s);
 	vsock_leave(s);
@@ -313,19 +311,13 @@ static void vsock_reset(struct virtio_device *d)
 {
 	struct vsock *s = (struct vsock *)d;
 
-	s->live = false;
-	s->stale = true;
-	s->tx_more = false;
-	s->tx_stalled = false;
-	s->n_resets = 0;
-	vsock_kick(s);
+	stop(s);
 }
 
 static void vsock_serve(struct virtio_device *d, unsigned int q)
 {
 	struct vsock *s = (struct vsock *)d;
 
-	(void)forget_old(s);
 	if (!s->live)
 		return;
 	if (q == TX)
@@ -400,11 +392,8 @@ int virtio_vsock_new(const struct virtio_host *host, const struct vsock_config *
 	s->base.config_size = sizeof(s->space);
 	s->base.n_queues = 3;
 	rc = virtio_init(&s->base, host, err);
-	if (rc) {
-		free(s);
-		return rc;
-	}
-	rc = make_sources(s, config->listen_fd, err);
+	if (!rc)
+		rc = make_sources(s, config->listen_fd, err);
 	if (rc) {
 		virtio_destroy(&s->base);
 		return rc;
@@ -421,8 +410,8 @@ uint64_t virtio_vsock_buffered(struct virtio_device *d)
 	uint64_t sum = 0;
 
 	pthread_mutex_lock(&d->lock);
-	LIST_FOREACH(c, &s->conns, all)
-	sum += c->len;
+	for (c = LIST_FIRST(&s->conns); c; c = LIST_NEXT(c, all))
+		sum += c->len;
 	pthread_mutex_unlock(&d->lock);
 	return sum;
 }

@@ -82,16 +82,23 @@ static void flush(struct vsock_conn *c)
 		(void)shutdown(c->fd, SHUT_WR);
 }
 
+/* The host's side is gone; what it wrote before may still be there. */
+static void hang_up(struct vsock_conn *c)
+{
+	char byte;
+
+	refuse_data(c);
+	/* With nothing left to read, one packet tells the guest of both directions. */
+	if (recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+		c->eof = true;
+}
+
 static void on_socket(void *arg, uint32_t events)
 {
 	struct vsock_conn *c = arg;
 	struct vsock *s = c->dev;
 
-	/* Of a connection that a reset ended nothing is left to do, or vsock_conn_end tried it. */
-	if (vsock_enter(s)) {
-		vsock_leave(s);
-		return;
-	}
+	vsock_enter(s);
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		c->ended = true;
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
@@ -99,7 +106,7 @@ static void on_socket(void *arg, uint32_t events)
 	if (events & EPOLLOUT)
 		c->writable = true;
 	if (events & (EPOLLHUP | EPOLLERR))
-		refuse_data(c);
+		hang_up(c);
 	if (c->state == VSOCK_HANDSHAKE)
 		vsock_handshake(c);
 	else if (c->state == VSOCK_REQUESTED && c->refused)
@@ -149,11 +156,12 @@ void vsock_conn_insert(struct vsock_conn *c, uint32_t guest_port, uint32_t host_
 
 struct vsock_conn *vsock_conn_find(struct vsock *s, uint32_t guest_port, uint32_t host_port)
 {
+	unsigned int b = bucket_of(guest_port, host_port);
 	struct vsock_conn *c;
 
-	LIST_FOREACH(c, &s->buckets[bucket_of(guest_port, host_port)], bucket)
-	if (c->guest_port == guest_port && c->host_port == host_port)
-		return c;
+	for (c = LIST_FIRST(&s->buckets[b]); c; c = LIST_NEXT(c, bucket))
+		if (c->guest_port == guest_port && c->host_port == host_port)
+			return c;
 	return NULL;
 }
 
@@ -280,7 +288,7 @@ void vsock_on_timer(void *arg, uint32_t events)
 	uint64_t now = now_ns();
 
 	(void)events;
-	(void)vsock_enter(s);
+	vsock_enter(s);
 	while ((c = TAILQ_FIRST(&s->timed)) && c->deadline_ns <= now) {
 		vsock_conn_end(c, c->state != VSOCK_HANDSHAKE);
 		vsock_conn_update(c);

@@ -3,8 +3,7 @@
  * The inside of the socket device: the device itself (vsock.c: queues and packets), connections
  * (vsock_conn.c: state, credit, the host's socket) and those that the host began (vsock_host.c).
  *
- * Everything here runs on the I/O thread with the device's lock held, but for the reset of the
- * device, which only leaves a note (stale) and wakes that thread.
+ * Everything here runs on the I/O thread with the device's lock held.
  */
 #ifndef HULL_MICROVM_VIRTIO_VSOCK_CONN_H
 #define HULL_MICROVM_VIRTIO_VSOCK_CONN_H
@@ -83,8 +82,7 @@ struct vsock {
 	struct vsock_config config;
 	struct virtio_vsock_config space;
 
-	bool live;  /* between activation and reset */
-	bool stale; /* the connections are those of before a reset */
+	bool live; /* between activation and reset */
 	bool tx_more, tx_stalled, rx_listening;
 	int kick_fd; /* eventfd: there is more to do */
 	struct loop_source *kick, *timer, *listener;
@@ -105,10 +103,9 @@ struct vsock {
 };
 
 /* vsock.c */
-void vsock_kick(struct vsock *s); /* from any thread: serve again, soon */
-/* On entry from the loop: takes the lock and forgets connections of before a reset (true). */
-bool vsock_enter(struct vsock *s);
-/* Serves what is due and gives the lock back. */
+void vsock_kick(struct vsock *s); /* serves again in the loop's next round */
+/* Around what the loop calls: the lock, and at the end service of what is due. */
+void vsock_enter(struct vsock *s);
 void vsock_leave(struct vsock *s);
 
 /* vsock_conn.c */

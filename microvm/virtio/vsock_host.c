@@ -48,7 +48,7 @@ void vsock_on_listen(void *arg, uint32_t events)
 	struct vsock *s = arg;
 
 	(void)events;
-	(void)vsock_enter(s);
+	vsock_enter(s);
 	vsock_accept(s);
 	vsock_leave(s);
 }
