@@ -3,8 +3,8 @@
  * Messages are put together in a scratch buffer on the stack and then squeezed into the struct:
  * what is too much is cut out of the middle, where the paths are, so that the operation in front
  * and the reason at the end survive. Only a message longer than the scratch buffer, which quotes
- * kilobytes of a configuration, takes memory for its end to be seen. Control characters become '?', since a message is one line and
- * may quote names that an image chose.
+ * kilobytes of a configuration, takes memory for its end to be seen. Control characters become '?',
+ * since a message is one line and may quote names that an image chose.
  */
 #include "base/err.h"
 

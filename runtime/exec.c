@@ -46,7 +46,6 @@ static size_t count(const char *const *list)
 	return n;
 }
 
-/* The config's variables and then the command line's; of two with one name the last one counts. */
 /* True when one of the n entries sets the same variable as entry. */
 static bool is_set_by(const char *entry, const char *const *list, size_t n)
 {
@@ -58,7 +57,7 @@ static bool is_set_by(const char *entry, const char *const *list, size_t n)
 	return false;
 }
 
-/* Of several entries for one variable the last counts. */
+/* The config's variables and then the command line's; of several with one name the last counts. */
 static const char *const *join_env(struct arena *a, const char *const *base,
 				   const char *const *more)
 {
