@@ -5,7 +5,8 @@
  * and a struct that begins with struct virtio_device.
  *
  * Two kinds of thread come here: a vCPU that reads or writes a register, and the I/O thread that
- * serves queues. The device's lock is held around each call of an ops function.
+ * serves queues, activates and resets. The lock is held around each call of an ops function, so all
+ * of these but config_written are called on the I/O thread alone and may use its loop.
  */
 #ifndef HULL_MICROVM_VIRTIO_DEVICE_H
 #define HULL_MICROVM_VIRTIO_DEVICE_H
@@ -43,6 +44,9 @@ struct virtio_host {
 	/* Raises the device's interrupt line; from any thread. */
 	void (*interrupt)(void *arg);
 	void *arg;
+	/* Calls fn(fn_arg) on the I/O thread and waits for it; NULL: the caller is that thread. */
+	void (*run)(void *run_arg, void (*fn)(void *fn_arg), void *fn_arg);
+	void *run_arg;
 };
 
 struct virtio_device {

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "microvm/memory.h"
+
+#include <errno.h>
+#include <linux/memfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+#define PAGE      4096ull
+#define HUGE_PAGE (2ull << 20)
+#define RAM_MAX   (1ull << 46) /* of addresses for RAM, and far less than a process has */
+
+/* From one inaccessible page to another; RAM begins on a huge page's boundary. */
+static uint8_t *reserve(uint64_t size)
+{
+	uint64_t whole = size + 2 * HUGE_PAGE;
+	uint8_t *p =
+		mmap(NULL, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *start;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	start = (uint8_t *)(((uintptr_t)p + PAGE + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+	if (start - PAGE > p)
+		munmap(p, (size_t)(start - PAGE - p));
+	if (start + size + PAGE < p + whole)
+		munmap(start + size + PAGE, (size_t)(p + whole - (start + size + PAGE)));
+	return start;
+}
+
+static int open_shared(const struct guest_memory_config *c, struct err *err)
+{
+	int fd = memfd_create("guest-memory",
+			      MFD_CLOEXEC | (c->hugepages ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
+
+	if (fd < 0)
+		return err_sys(err, "memfd_create for the guest's memory");
+	if (ftruncate(fd, (off_t)c->size) < 0) {
+		int rc = err_sys(err, "size of the guest's memory");
+
+		fd_close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+static int map(const struct guest_memory_config *c, struct guest_memory *m, struct err *err)
+{
+	int flags = MAP_FIXED | MAP_NORESERVE;
+
+	if (c->shared) {
+		m->fd = open_shared(c, err);
+		if (m->fd < 0)
+			return m->fd;
+		flags |= MAP_SHARED;
+	} else {
+		flags |= MAP_PRIVATE | MAP_ANONYMOUS;
+	}
+	if (c->hugepages) /* reserved at once: later a missing one would be a SIGBUS */
+		flags = (flags & ~MAP_NORESERVE) | MAP_HUGETLB;
+	m->map = reserve(c->size);
+	if (!m->map)
+		return err_sys(err, "reserve addresses for the guest's memory");
+	if (mmap(m->map, c->size, PROT_READ | PROT_WRITE, flags, m->fd, 0) == MAP_FAILED)
+		return err_sys(err, c->hugepages ? "map the guest's memory on huge pages"
+						 : "map the guest's memory");
+	if (c->mergeable && madvise(m->map, c->size, MADV_MERGEABLE) < 0)
+		return err_sys(err, "share equal pages of the guest's memory (KSM)");
+	return 0;
+}
+
+int guest_memory_new(const struct guest_memory_config *config, struct guest_memory *ret,
+		     struct err *err)
+{
+	uint64_t size = config->size;
+	uint64_t low = size < GUEST_HOLE_START ? size : GUEST_HOLE_START;
+	int rc;
+
+	*ret = (struct guest_memory){.fd = -1, .ram = size};
+	if (size == 0 || size > RAM_MAX || size % (config->hugepages ? HUGE_PAGE : PAGE))
+		return err_set(err, EINVAL, "%llu bytes of memory: not a number of whole %spages",
+			       (unsigned long long)size, config->hugepages ? "2 MiB " : "");
+	rc = map(config, ret, err);
+	if (rc < 0) {
+		guest_memory_free(ret);
+		return rc;
+	}
+	ret->regions[ret->n_regions++] = (struct guest_region){0, low, ret->map, false};
+	if (size > low)
+		ret->regions[ret->n_regions++] =
+			(struct guest_region){GUEST_HOLE_END, size - low, ret->map + low, false};
+	return 0;
+}
+
+void guest_memory_free(struct guest_memory *m)
+{
+	if (m->map)
+		munmap(m->map - PAGE, m->ram + 2 * PAGE);
+	fd_replace(&m->fd, -1);
+	m->map = NULL;
+	m->n_regions = 0;
+}
+
+void *guest_at(const struct guest_memory *m, uint64_t gpa, uint64_t len, bool write)
+{
+	for (size_t i = 0; i < m->n_regions; i++) {
+		const struct guest_region *r = &m->regions[i];
+
+		if (gpa < r->gpa || gpa - r->gpa >= r->size)
+			continue;
+		if (len > r->size - (gpa - r->gpa) || (write && r->readonly))
+			return NULL;
+		return r->host + (gpa - r->gpa);
+	}
+	return NULL;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The life of a device: features, status, activation, service, reset (virtio 1.2, 2.1 and 3.1). What
+ * a driver asks for out of turn is ignored; what makes no sense asks it for a reset.
+ */
+#include "microvm/virtio/device.h"
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+#include <linux/virtio_ring.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "microvm/virtio/transport.h"
+
+#define ALWAYS_OFFERED (1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_RING_F_EVENT_IDX)
+
+/* ---- queues, on the I/O thread ---- */
+
+static bool in_service(const struct virtio_device *d)
+{
+	return d->active && !(d->status & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+static void on_notify(void *arg, uint32_t events)
+{
+	struct virtio_device *d = arg;
+	uint64_t count;
+
+	(void)events;
+	pthread_mutex_lock(&d->lock);
+	for (unsigned int q = 0; q < d->n_queues; q++) {
+		if (read(d->notify_fds[q], &count, sizeof(count)) == (ssize_t)sizeof(count) &&
+		    in_service(d))
+			d->ops->serve(d, q);
+	}
+	pthread_mutex_unlock(&d->lock);
+}
+
+int virtio_init(struct virtio_device *d, const struct virtio_host *host, struct err *err)
+{
+	pthread_mutex_init(&d->lock, NULL);
+	d->host = *host;
+	d->offered |= ALWAYS_OFFERED;
+	for (unsigned int q = 0; q < VIRTIO_QUEUES_MAX; q++)
+		d->notify_fds[q] = -1;
+	for (unsigned int q = 0; q < d->n_queues; q++) {
+		int rc;
+
+		d->notify_fds[q] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (d->notify_fds[q] < 0)
+			return err_sys(err, "eventfd of device '%s'", d->ops->name);
+		rc = loop_add(host->loop, d->notify_fds[q], EPOLLIN, on_notify, d, &d->sources[q],
+			      err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void deactivate(struct virtio_device *d)
+{
+	if (d->active)
+		d->ops->reset(d);
+	d->active = false;
+	for (unsigned int q = 0; q < d->n_queues; q++)
+		virtq_reset(&d->queues[q]);
+}
+
+void virtio_destroy(struct virtio_device *d)
+{
+	if (!d)
+		return;
+	deactivate(d);
+	for (unsigned int q = 0; q < d->n_queues; q++) {
+		loop_remove(d->sources[q]);
+		fd_close(d->notify_fds[q]);
+	}
+	pthread_mutex_destroy(&d->lock);
+	if (d->ops->free)
+		d->ops->free(d);
+}
+
+/* ---- status ---- */
+
+static int activate_queues(struct virtio_device *d, struct err *err)
+{
+	for (unsigned int q = 0; q < d->n_queues; q++) {
+		int rc;
+
+		if (!d->setup[q].ready)
+			continue;
+		rc = virtq_activate(&d->queues[q], &d->setup[q], d->host.memory,
+				    virtio_has(d, VIRTIO_RING_F_EVENT_IDX), err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void activate(void *arg)
+{
+	const uint64_t one = 1;
+	struct virtio_device *d = arg;
+	struct err e = ERR_INIT;
+	int rc;
+
+	pthread_mutex_lock(&d->lock);
+	d->features = d->driver_features;
+	rc = activate_queues(d, &e);
+	if (rc == 0)
+		rc = d->ops->activate(d, &e);
+	if (rc == 0) {
+		d->active = true;
+		/* The driver may have notified too early. */
+		for (unsigned int q = 0; q < d->n_queues; q++)
+			(void)!write(d->notify_fds[q], &one, sizeof(one));
+	} else {
+		virtio_needs_reset(d, e.msg);
+	}
+	pthread_mutex_unlock(&d->lock);
+}
+
+static void reset(void *arg)
+{
+	struct virtio_device *d = arg;
+
+	pthread_mutex_lock(&d->lock);
+	deactivate(d);
+	d->status = 0;
+	d->features = d->driver_features = 0;
+	d->device_features_sel = d->driver_features_sel = d->queue_sel = 0;
+	d->interrupt_status = 0;
+	for (unsigned int q = 0; q < VIRTIO_QUEUES_MAX; q++)
+		d->setup[q] = (struct virtq_setup){0};
+	pthread_mutex_unlock(&d->lock);
+}
+
+static void run(struct virtio_device *d, void (*fn)(void *arg))
+{
+	if (d->host.run)
+		d->host.run(d->host.run_arg, fn, d);
+	else
+		fn(d);
+}
+
+/* The one step that may follow each status; anything else is ignored (3.1.1). */
+static bool is_next(uint32_t from, uint32_t to)
+{
+	const uint32_t ack = VIRTIO_CONFIG_S_ACKNOWLEDGE;
+	const uint32_t driver = ack | VIRTIO_CONFIG_S_DRIVER;
+	const uint32_t features = driver | VIRTIO_CONFIG_S_FEATURES_OK;
+	const uint32_t ok = features | VIRTIO_CONFIG_S_DRIVER_OK;
+
+	return (from == 0 && to == ack) || (from == ack && to == driver) ||
+	       (from == driver && to == features) || (from == features && to == ok);
+}
+
+/* Called without the lock. */
+void virtio_set_status(struct virtio_device *d, uint32_t to)
+{
+	bool ready = false;
+
+	if (to == 0) {
+		run(d, reset);
+		return;
+	}
+	pthread_mutex_lock(&d->lock);
+	if (to & VIRTIO_CONFIG_S_FAILED) {
+		log_warn("the guest gave up device '%s'", d->ops->name);
+		d->status |= VIRTIO_CONFIG_S_FAILED;
+	} else if (is_next(d->status, to)) {
+		/* A driver that takes what was not offered, or no VERSION_1, does not get OK. */
+		bool wants = to & ~d->status & VIRTIO_CONFIG_S_FEATURES_OK;
+		bool sound = !(d->driver_features & ~d->offered) &&
+			     d->driver_features >> VIRTIO_F_VERSION_1 & 1;
+
+		if (!wants || sound)
+			d->status = to;
+		ready = d->status == to && (to & VIRTIO_CONFIG_S_DRIVER_OK);
+	}
+	pthread_mutex_unlock(&d->lock);
+	if (ready)
+		run(d, activate);
+}
+
+/* ---- for devices ---- */
+
+static void interrupt(struct virtio_device *d, uint32_t why)
+{
+	__atomic_fetch_or(&d->interrupt_status, why, __ATOMIC_SEQ_CST);
+	d->host.interrupt(d->host.arg);
+}
+
+void virtio_interrupt_queue(struct virtio_device *d, unsigned int q)
+{
+	if (virtq_wants_interrupt(&d->queues[q]))
+		interrupt(d, VIRTIO_MMIO_INT_VRING);
+}
+
+void virtio_config_changed(struct virtio_device *d)
+{
+	d->config_generation++;
+	if (d->status & VIRTIO_CONFIG_S_DRIVER_OK)
+		interrupt(d, VIRTIO_MMIO_INT_CONFIG);
+}
+
+void virtio_needs_reset(struct virtio_device *d, const char *why)
+{
+	if (d->status & VIRTIO_CONFIG_S_NEEDS_RESET)
+		return;
+	log_warn("device '%s': the guest is wrong, it needs a reset: %s", d->ops->name, why);
+	d->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	if (d->status & VIRTIO_CONFIG_S_DRIVER_OK)
+		interrupt(d, VIRTIO_MMIO_INT_CONFIG);
+}

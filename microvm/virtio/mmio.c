@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The registers of virtio over MMIO, version 2 (virtio 1.2, 4.2.2). They are 32 bits wide and
+ * aligned; another access, one to a queue that there is not, or one at the wrong time reads as
+ * zero and writes nothing. The configuration space takes any access that stays inside.
+ */
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+#include <string.h>
+
+#include "microvm/virtio/transport.h"
+
+#define MAGIC   0x74726976u /* "virt" */
+#define VERSION 2
+#define VENDOR  0x4c4c5548u /* "HULL" */
+
+static struct virtq_setup *selected(struct virtio_device *d)
+{
+	return d->queue_sel < d->n_queues ? &d->setup[d->queue_sel] : NULL;
+}
+
+/* Half of a 64-bit feature word. */
+static uint32_t half(uint64_t features, uint32_t which)
+{
+	return which > 1 ? 0 : (uint32_t)(features >> (32 * which));
+}
+
+static uint32_t read_register(struct virtio_device *d, uint64_t offset)
+{
+	const struct virtq_setup *q = selected(d);
+
+	switch (offset) {
+	case VIRTIO_MMIO_MAGIC_VALUE:
+		return MAGIC;
+	case VIRTIO_MMIO_VERSION:
+		return VERSION;
+	case VIRTIO_MMIO_DEVICE_ID:
+		return d->id;
+	case VIRTIO_MMIO_VENDOR_ID:
+		return VENDOR;
+	case VIRTIO_MMIO_DEVICE_FEATURES:
+		return half(d->offered, d->device_features_sel);
+	case VIRTIO_MMIO_QUEUE_NUM_MAX:
+		return q ? VIRTQ_SIZE_MAX : 0;
+	case VIRTIO_MMIO_QUEUE_READY:
+		return q && q->ready;
+	case VIRTIO_MMIO_INTERRUPT_STATUS:
+		return __atomic_load_n(&d->interrupt_status, __ATOMIC_SEQ_CST);
+	case VIRTIO_MMIO_STATUS:
+		return d->status;
+	case VIRTIO_MMIO_CONFIG_GENERATION:
+		return d->config_generation;
+	case VIRTIO_MMIO_SHM_LEN_LOW: /* no shared memory: all ones (4.2.2.1) */
+	case VIRTIO_MMIO_SHM_LEN_HIGH:
+	case VIRTIO_MMIO_SHM_BASE_LOW:
+	case VIRTIO_MMIO_SHM_BASE_HIGH:
+		return ~0u;
+	default:
+		return 0;
+	}
+}
+
+static void set_half(uint64_t *word, bool high, uint32_t value)
+{
+	if (high)
+		*word = (*word & 0xffffffffull) | (uint64_t)value << 32;
+	else
+		*word = (*word & ~0xffffffffull) | value;
+}
+
+static bool is_at(const struct virtio_device *d, uint32_t status)
+{
+	return (d->status & ~(uint32_t)VIRTIO_CONFIG_S_NEEDS_RESET) == status;
+}
+
+static bool may_choose_features(const struct virtio_device *d)
+{
+	return is_at(d, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
+}
+
+/* The driver's last word about a queue is spoken before DRIVER_OK. */
+static void write_queue(struct virtio_device *d, uint64_t offset, uint32_t value)
+{
+	struct virtq_setup *q = selected(d);
+
+	if (!q || !is_at(d, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
+				    VIRTIO_CONFIG_S_FEATURES_OK))
+		return;
+	switch (offset) {
+	case VIRTIO_MMIO_QUEUE_NUM:
+		q->size = value;
+		break;
+	case VIRTIO_MMIO_QUEUE_READY:
+		q->ready = value & 1;
+		break;
+	case VIRTIO_MMIO_QUEUE_DESC_LOW:
+	case VIRTIO_MMIO_QUEUE_DESC_HIGH:
+		set_half(&q->desc, offset == VIRTIO_MMIO_QUEUE_DESC_HIGH, value);
+		break;
+	case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
+	case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
+		set_half(&q->avail, offset == VIRTIO_MMIO_QUEUE_AVAIL_HIGH, value);
+		break;
+	case VIRTIO_MMIO_QUEUE_USED_LOW:
+	case VIRTIO_MMIO_QUEUE_USED_HIGH:
+		set_half(&q->used, offset == VIRTIO_MMIO_QUEUE_USED_HIGH, value);
+		break;
+	default:
+		break;
+	}
+}
+
+static void write_register(struct virtio_device *d, uint64_t offset, uint32_t value)
+{
+	switch (offset) {
+	case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
+		d->device_features_sel = value;
+		break;
+	case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
+		d->driver_features_sel = value;
+		break;
+	case VIRTIO_MMIO_DRIVER_FEATURES:
+		if (may_choose_features(d) && d->driver_features_sel <= 1)
+			set_half(&d->driver_features, d->driver_features_sel, value);
+		break;
+	case VIRTIO_MMIO_QUEUE_SEL:
+		d->queue_sel = value;
+		break;
+	case VIRTIO_MMIO_INTERRUPT_ACK:
+		__atomic_fetch_and(&d->interrupt_status, ~value, __ATOMIC_SEQ_CST);
+		break;
+	default:
+		write_queue(d, offset, value);
+		break;
+	}
+}
+
+/* len bytes from offset, when all of them are configuration. */
+static bool in_config(const struct virtio_device *d, uint64_t offset, uint32_t len)
+{
+	uint64_t at = offset - VIRTIO_MMIO_CONFIG;
+
+	return at <= d->config_size && len <= d->config_size - at;
+}
+
+void virtio_mmio_read(struct virtio_device *d, uint64_t offset, uint8_t *data, uint32_t len)
+{
+	uint32_t value;
+
+	memset(data, 0, len);
+	pthread_mutex_lock(&d->lock);
+	if (offset >= VIRTIO_MMIO_CONFIG) {
+		if (in_config(d, offset, len))
+			memcpy(data, d->config + (offset - VIRTIO_MMIO_CONFIG), len);
+	} else if (len == sizeof(value) && offset % sizeof(value) == 0) {
+		value = read_register(d, offset);
+		memcpy(data, &value, sizeof(value));
+	}
+	pthread_mutex_unlock(&d->lock);
+}
+
+static void write_config(struct virtio_device *d, uint64_t offset, const uint8_t *data,
+			 uint32_t len)
+{
+	uint32_t at = (uint32_t)(offset - VIRTIO_MMIO_CONFIG);
+
+	if (!d->config_writable || !in_config(d, offset, len) ||
+	    !(d->status & VIRTIO_CONFIG_S_DRIVER))
+		return;
+	memcpy(d->config + at, data, len);
+	if (d->ops->config_written)
+		d->ops->config_written(d, at, len);
+}
+
+void virtio_mmio_write(struct virtio_device *d, uint64_t offset, const uint8_t *data, uint32_t len)
+{
+	uint32_t value = 0;
+	bool is_register = len == sizeof(value) && offset % sizeof(value) == 0;
+
+	if (is_register)
+		memcpy(&value, data, sizeof(value));
+	if (offset == VIRTIO_MMIO_STATUS) {
+		if (is_register)
+			virtio_set_status(d, value);
+		return;
+	}
+	pthread_mutex_lock(&d->lock);
+	if (offset >= VIRTIO_MMIO_CONFIG)
+		write_config(d, offset, data, len);
+	else if (is_register)
+		write_register(d, offset, value);
+	pthread_mutex_unlock(&d->lock);
+}
