@@ -43,8 +43,11 @@ say :=
 endif
 
 # Modules in link order: a module may use those behind it (see `make layers`).
-MODULES := runtime namespaces cgroups base
-SRCS := $(foreach m,$(MODULES),$(wildcard $(m)/*.c))
+MODULES := runtime namespaces cgroups microvm base
+DIRS_microvm := microvm microvm/boot microvm/x86 microvm/virtio microvm/fsd
+dirs = $(or $(DIRS_$(1)),$(1))
+module_srcs = $(wildcard $(addsuffix /*.c,$(call dirs,$(1))))
+SRCS := $(foreach m,$(MODULES),$(call module_srcs,$(m)))
 OCI_SRCS := $(wildcard runtime/oci/*.c)
 CHECK_SRCS := $(wildcard microvm/check/*.c)
 obj = $(patsubst %.c,$(O)/%.o,$(1))
@@ -65,7 +68,7 @@ $(call lib,$(1)): $(call obj,$(2))
 	$$(call say,AR,$$@)
 	$$(Q)rm -f $$@; ar rcsD $$@ $$^
 endef
-$(foreach m,$(MODULES),$(eval $(call module_rule,$(m),$(wildcard $(m)/*.c))))
+$(foreach m,$(MODULES),$(eval $(call module_rule,$(m),$(call module_srcs,$(m)))))
 $(eval $(call module_rule,oci,$(filter-out runtime/oci/main.c,$(OCI_SRCS))))
 $(eval $(call module_rule,check,$(CHECK_SRCS)))
 
@@ -150,6 +153,7 @@ endef
 $(eval $(call unit_rule,base,base))
 $(eval $(call unit_rule,cgroups,cgroups base))
 $(eval $(call unit_rule,namespaces,namespaces base))
+$(eval $(call unit_rule,microvm,microvm base))
 $(eval $(call unit_rule,runtime,$(MODULES)))
 $(eval $(call unit_rule,oci,oci $(MODULES)))
 $(eval $(call unit_rule,check,check base))
@@ -190,7 +194,7 @@ demo: ## install what is missing, build, run a container
 # --- checks of the source ---
 
 ALL_SRCS := $(SRCS) $(OCI_SRCS) $(CHECK_SRCS)
-HEADERS := $(wildcard $(addsuffix /*.h,$(MODULES) runtime/oci microvm/check))
+HEADERS := $(wildcard $(addsuffix /*.h,$(foreach m,$(MODULES),$(call dirs,$(m))) runtime/oci microvm/check))
 
 .PHONY: lint layers headers analyze format format-check
 lint: ## banned functions, close-on-exec, SPDX lines, shellcheck, codespell

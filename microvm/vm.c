@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine around the processors: memory slots, interrupt controllers, devices, the I/O thread,
+ * and how it all ends.
+ *
+ * Memory slots come before the interrupt controllers: afterwards each costs a grace period of the
+ * host's kernel. There is no PIT; a guest with a known TSC does without.
+ */
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "microvm/vm_internal.h"
+#include "microvm/x86/cpu.h"
+#include "microvm/x86/mptable.h"
+
+#define MMIO_QUEUE_NOTIFY 0x50
+
+static int new_eventfd(struct err *err)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	return fd < 0 ? err_sys(err, "eventfd") : fd;
+}
+
+static void signal_eventfd(int fd)
+{
+	const uint64_t one = 1;
+
+	/* Full means that it is signalled already. */
+	(void)!write(fd, &one, sizeof(one));
+}
+
+/* ---- making it ---- */
+
+static int add_slot(struct vm *vm, unsigned int slot, const struct guest_region *r, struct err *err)
+{
+	struct kvm_userspace_memory_region k = {
+		.slot = slot,
+		.flags = r->readonly ? KVM_MEM_READONLY : 0,
+		.guest_phys_addr = r->gpa,
+		.memory_size = r->size,
+		.userspace_addr = (uint64_t)(uintptr_t)r->host,
+	};
+
+	if (r->readonly && !vm->kvm.readonly_memory)
+		return err_set(err, ENOTSUP,
+			       "this host's KVM lacks KVM_CAP_READONLY_MEM, which read-only memory "
+			       "(pmem) needs");
+	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &k) < 0)
+		return err_sys(err, "give %llu bytes of memory at %#llx to the VM",
+			       (unsigned long long)r->size, (unsigned long long)r->gpa);
+	return 0;
+}
+
+static int add_memory(struct vm *vm, const struct vm_config *config, struct err *err)
+{
+	struct guest_memory *m = &vm->memory;
+	int rc = guest_memory_new(&config->memory, m, err);
+
+	if (rc < 0)
+		return rc;
+	if (config->n_regions > GUEST_MAX_REGIONS - m->n_regions)
+		return err_set(err, EINVAL, "more than %zu regions of other memory",
+			       GUEST_MAX_REGIONS - m->n_regions);
+	for (size_t i = 0; i < config->n_regions; i++)
+		m->regions[m->n_regions++] = config->regions[i];
+	for (size_t i = 0; i < m->n_regions; i++) {
+		rc = add_slot(vm, (unsigned int)i, &m->regions[i], err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int add_irqchip(struct vm *vm, struct err *err)
+{
+	const uint64_t identity_map = LAYOUT_IDENTITY_MAP;
+
+	/* Intel without unrestricted guest needs these pages; others ignore them. */
+	if (ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0 && errno != EINVAL)
+		return err_sys(err, "KVM_SET_IDENTITY_MAP_ADDR");
+	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, LAYOUT_TSS) < 0)
+		return err_sys(err, "KVM_SET_TSS_ADDR");
+	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0)
+		return err_sys(err, "KVM_CREATE_IRQCHIP");
+	return 0;
+}
+
+static int add_cpus(struct vm *vm, unsigned int n, struct err *err)
+{
+	int rc;
+
+	for (unsigned int i = 0; i < n; i++) {
+		rc = vcpu_new(vm, i, &vm->cpus[i], err);
+		if (rc < 0)
+			return rc;
+		vm->n_cpus++;
+		rc = cpuid_set_up(&vm->kvm, vm->cpus[i].fd, i, n, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void on_stop(void *arg, uint32_t events)
+{
+	struct vm *vm = arg;
+
+	(void)events;
+	loop_stop(vm->loop);
+}
+
+static void on_call(void *arg, uint32_t events)
+{
+	struct vm *vm = arg;
+	uint64_t count;
+
+	(void)events;
+	(void)!read(vm->call_fd, &count, sizeof(count));
+	if (!vm->call)
+		return;
+	vm->call(vm->call_arg);
+	pthread_mutex_lock(&vm->lock);
+	vm->call = NULL;
+	pthread_cond_broadcast(&vm->changed);
+	pthread_mutex_unlock(&vm->lock);
+}
+
+/* Of a VM that has ended nobody waits for anything any more. */
+static void call_io_thread(void *arg, void (*fn)(void *fn_arg), void *fn_arg)
+{
+	struct vm *vm = arg;
+
+	pthread_mutex_lock(&vm->lock);
+	while (vm->call && vm->end == VM_RUNS)
+		pthread_cond_wait(&vm->changed, &vm->lock);
+	if (vm->end == VM_RUNS) {
+		vm->call_arg = fn_arg;
+		vm->call = fn;
+		signal_eventfd(vm->call_fd);
+		while (vm->call == fn && vm->call_arg == fn_arg && vm->end == VM_RUNS)
+			pthread_cond_wait(&vm->changed, &vm->lock);
+	}
+	pthread_mutex_unlock(&vm->lock);
+}
+
+static int set_up(struct vm *vm, const struct vm_config *config, struct err *err)
+{
+	int rc;
+
+	if (config->cpus < 1 || config->cpus > VM_MAX_CPUS || config->cpus > vm->kvm.max_cpus)
+		return err_set(err, EINVAL, "%u processors: a VM here can have 1 to %u",
+			       config->cpus,
+			       vm->kvm.max_cpus < VM_MAX_CPUS ? vm->kvm.max_cpus : VM_MAX_CPUS);
+	do
+		vm->fd = ioctl(vm->kvm.fd, KVM_CREATE_VM, 0);
+	while (vm->fd < 0 && errno == EINTR);
+	if (vm->fd < 0)
+		return err_sys(err, "KVM_CREATE_VM");
+	if ((rc = vcpu_signal_set_up(err)) < 0 || (rc = add_memory(vm, config, err)) < 0 ||
+	    (rc = add_irqchip(vm, err)) < 0 || (rc = add_cpus(vm, config->cpus, err)) < 0 ||
+	    (rc = loop_new(&vm->loop, err)) < 0 || (rc = vm->stop_fd = new_eventfd(err)) < 0 ||
+	    (rc = vm->call_fd = new_eventfd(err)) < 0 || (rc = vm->end_fd = new_eventfd(err)) < 0 ||
+	    (rc = loop_add(vm->loop, vm->call_fd, EPOLLIN, on_call, vm, &vm->call_source, err)) < 0)
+		return rc;
+	return loop_add(vm->loop, vm->stop_fd, EPOLLIN, on_stop, vm, &vm->stop_source, err);
+}
+
+int vm_new(struct kvm_host *kvm, const struct vm_config *config, struct vm **ret, struct err *err)
+{
+	struct vm *vm = mem_xalloc(sizeof(*vm));
+	int rc;
+
+	vm->kvm = *kvm;
+	kvm->fd = -1;
+	vm->fd = vm->stop_fd = vm->call_fd = vm->end_fd = -1;
+	vm->memory.fd = -1;
+	vm->serial.fd = config->serial_fd;
+	pthread_mutex_init(&vm->lock, NULL);
+	pthread_cond_init(&vm->changed, NULL);
+	rc = set_up(vm, config, err);
+	if (rc < 0) {
+		vm_free(vm);
+		return rc;
+	}
+	*ret = vm;
+	return 0;
+}
+
+void vm_free(struct vm *vm)
+{
+	if (!vm)
+		return;
+	vm_stop(vm);
+	for (unsigned int i = 0; i < vm->n_cpus; i++)
+		vcpu_join(&vm->cpus[i]);
+	if (vm->io_started) {
+		signal_eventfd(vm->stop_fd);
+		pthread_join(vm->io_thread, NULL);
+	}
+	for (unsigned int i = 0; i < vm->n_devices; i++)
+		virtio_destroy(vm->devices[i]);
+	for (unsigned int i = 0; i < vm->n_devices + vm->lent; i++)
+		fd_close(vm->lines[i].fd);
+	loop_remove(vm->stop_source);
+	loop_remove(vm->call_source);
+	if (vm->loop)
+		loop_free(vm->loop);
+	for (unsigned int i = 0; i < vm->n_cpus; i++)
+		vcpu_free(&vm->cpus[i]);
+	fd_close(vm->stop_fd);
+	fd_close(vm->call_fd);
+	fd_close(vm->end_fd);
+	fd_close(vm->fd);
+	kvm_host_close(&vm->kvm);
+	guest_memory_free(&vm->memory);
+	pthread_cond_destroy(&vm->changed);
+	pthread_mutex_destroy(&vm->lock);
+	free(vm);
+}
+
+/* ---- devices ---- */
+
+static uint64_t device_base(unsigned int n)
+{
+	return LAYOUT_DEVICES + (uint64_t)n * VIRTIO_MMIO_SIZE;
+}
+
+static unsigned int device_irq(unsigned int n)
+{
+	return LAYOUT_FIRST_IRQ + n;
+}
+
+static void raise_line(void *arg)
+{
+	const struct vm_line *line = arg;
+
+	signal_eventfd(line->fd);
+}
+
+int vm_device_host(struct vm *vm, struct virtio_host *ret, int *ret_irq_fd, struct err *err)
+{
+	struct vm_line *line = &vm->lines[vm->n_devices];
+	struct kvm_irqfd irqfd = {.gsi = device_irq(vm->n_devices)};
+
+	if (vm->n_devices == VM_MAX_DEVICES)
+		return err_set(err, ENOSPC, "a VM can have %u devices", VM_MAX_DEVICES);
+	if (!vm->lent) {
+		line->fd = new_eventfd(err);
+		if (line->fd < 0)
+			return line->fd;
+		vm->lent = true;
+		irqfd.fd = (uint32_t)line->fd;
+		if (ioctl(vm->fd, KVM_IRQFD, &irqfd) < 0)
+			return err_sys(err, "KVM_IRQFD for line %u", irqfd.gsi);
+	}
+	*ret = (struct virtio_host){
+		.memory = &vm->memory,
+		.loop = vm->loop,
+		.interrupt = raise_line,
+		.arg = line,
+		.run = call_io_thread,
+		.run_arg = vm,
+	};
+	if (ret_irq_fd)
+		*ret_irq_fd = line->fd;
+	return 0;
+}
+
+static void mmio_read(void *device, uint64_t offset, uint8_t *data, uint32_t len)
+{
+	virtio_mmio_read(device, offset, data, len);
+}
+
+static void mmio_write(void *device, uint64_t offset, const uint8_t *data, uint32_t len)
+{
+	virtio_mmio_write(device, offset, data, len);
+}
+
+int vm_add_device(struct vm *vm, struct virtio_device *d, struct err *err)
+{
+	uint64_t base = device_base(vm->n_devices);
+	const struct bus_window window = {base, VIRTIO_MMIO_SIZE, d, mmio_read, mmio_write};
+
+	vm->devices[vm->n_devices++] = d;
+	vm->lent = false;
+	if (bus_add(&vm->memory_bus, &window) < 0)
+		return err_set(err, ENOSPC, "no room for another device");
+	for (unsigned int q = 0; q < d->n_queues; q++) {
+		struct kvm_ioeventfd e = {
+			.datamatch = q,
+			.addr = base + MMIO_QUEUE_NOTIFY,
+			.len = sizeof(uint32_t),
+			.fd = d->notify_fds[q],
+			.flags = KVM_IOEVENTFD_FLAG_DATAMATCH,
+		};
+
+		if (ioctl(vm->fd, KVM_IOEVENTFD, &e) < 0)
+			return err_sys(err, "KVM_IOEVENTFD for queue %u of device '%s'", q,
+				       d->ops->name);
+	}
+	return 0;
+}
+
+/* ---- running ---- */
+
+int vm_boot(struct vm *vm, const struct boot_config *config, struct err *err)
+{
+	struct boot_config c = *config;
+	struct boot_entry entry;
+	BUF cmdline = BUF_INIT;
+	int rc;
+
+	buf_addf(&cmdline, "%s", config->cmdline);
+	for (unsigned int i = 0; i < vm->n_devices; i++)
+		buf_addf(&cmdline, " virtio_mmio.device=4K@%#llx:%u",
+			 (unsigned long long)device_base(i), device_irq(i));
+	c.cmdline = buf_str(&cmdline);
+	if ((rc = boot_load(&c, &vm->memory, &entry, err)) < 0 ||
+	    (rc = mptable_write(&vm->memory, vm->n_cpus, err)) < 0)
+		return rc;
+	for (unsigned int i = 0; i < vm->n_cpus; i++) {
+		rc = cpu_set_up(vm->cpus[i].fd, i, &entry, &vm->memory, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void *io_main(void *arg)
+{
+	struct vm *vm = arg;
+	struct err e = ERR_INIT;
+
+	if (loop_run(vm->loop, &e) < 0)
+		vm_ended(vm, VM_FAILED, "%s", e.msg);
+	return NULL;
+}
+
+int vm_start(struct vm *vm, struct err *err)
+{
+	int rc = pthread_create(&vm->io_thread, NULL, io_main, vm);
+
+	if (rc)
+		return err_code(err, rc, "start the I/O thread");
+	vm->io_started = true;
+	pthread_setname_np(vm->io_thread, "hull-io");
+	for (unsigned int i = 0; i < vm->n_cpus; i++) {
+		rc = vcpu_start(&vm->cpus[i], err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void call_for_attention(struct vm *vm)
+{
+	atomic_store(&vm->attention, true);
+	for (unsigned int i = 0; i < vm->n_cpus; i++)
+		vcpu_kick(&vm->cpus[i]);
+}
+
+void vm_ended(struct vm *vm, enum vm_end reason, const char *fmt, ...)
+{
+	va_list args;
+
+	pthread_mutex_lock(&vm->lock);
+	if (vm->end == VM_RUNS) {
+		vm->end = reason;
+		va_start(args, fmt);
+		vsnprintf(vm->end_text, sizeof(vm->end_text), fmt, args);
+		va_end(args);
+	}
+	pthread_cond_broadcast(&vm->changed);
+	pthread_mutex_unlock(&vm->lock);
+	call_for_attention(vm);
+	if (vm->end_fd >= 0)
+		signal_eventfd(vm->end_fd);
+}
+
+bool vm_may_run(struct vm *vm)
+{
+	bool runs;
+
+	pthread_mutex_lock(&vm->lock);
+	if (vm->paused && vm->end == VM_RUNS) {
+		vm->n_parked++;
+		pthread_cond_broadcast(&vm->changed);
+		while (vm->paused && vm->end == VM_RUNS)
+			pthread_cond_wait(&vm->changed, &vm->lock);
+		vm->n_parked--;
+	}
+	runs = vm->end == VM_RUNS;
+	if (runs)
+		atomic_store(&vm->attention, false);
+	pthread_mutex_unlock(&vm->lock);
+	return runs;
+}
+
+void vm_pause(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	vm->paused = true;
+	while (vm->n_parked < vm->n_cpus && vm->end == VM_RUNS) {
+		pthread_mutex_unlock(&vm->lock);
+		call_for_attention(vm);
+		pthread_mutex_lock(&vm->lock);
+		if (vm->n_parked < vm->n_cpus && vm->end == VM_RUNS)
+			pthread_cond_wait(&vm->changed, &vm->lock);
+	}
+	pthread_mutex_unlock(&vm->lock);
+}
+
+void vm_resume(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	vm->paused = false;
+	pthread_cond_broadcast(&vm->changed);
+	pthread_mutex_unlock(&vm->lock);
+}
+
+void vm_stop(struct vm *vm)
+{
+	vm_ended(vm, VM_STOPPED, "stopped");
+}
+
+int vm_wait_fd(const struct vm *vm)
+{
+	return vm->end_fd;
+}
+
+enum vm_end vm_end_reason(const struct vm *vm)
+{
+	return vm->end;
+}
+
+const char *vm_end_text(const struct vm *vm)
+{
+	return vm->end_text;
+}
+
+const struct guest_memory *vm_memory(const struct vm *vm)
+{
+	return &vm->memory;
+}
