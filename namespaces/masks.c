@@ -103,36 +103,30 @@ static int mask_dir(struct ns_rootfs_state *st, int target, const char *path, st
 	return st->empty_tree < 0 ? st->empty_tree : 0;
 }
 
-/* A mount on top of the root would change nothing for those who stand on it. */
-static int leads_to_root(const struct ns_rootfs_state *st, int fd, const char *path, bool *ret,
+/* 1 or 0. A mount on top of the root would change nothing for those who stand on it. */
+static int leads_to_root(const struct ns_rootfs_state *st, int fd, const char *path,
 			 struct err *err)
 {
-	const struct mount_identity *root = &st->root_id;
 	struct mount_identity id;
 	int rc = mount_identify(st, fd, &id);
 
-	if (rc < 0)
-		return err_code(err, -rc, "inspect '%s'", path);
-	*ret = id.ino == root->ino && id.dev == root->dev &&
-	       (!id.mnt || !root->mnt || id.mnt == root->mnt);
-	return 0;
+	return rc < 0 ? err_code(err, -rc, "inspect '%s'", path) : mount_is_root(st, &id);
 }
 
 static int mask_path(struct ns_rootfs_state *st, const char *path, struct err *err)
 {
 	CLOSE_FD int fd = path_open_in(st->root_fd, path, O_PATH, 0, err);
 	struct stat sb;
-	bool is_root;
 	int rc;
 
 	if (fd == -ENOENT || fd == -ENOTDIR)
 		return 0;
 	if (fd < 0)
 		return fd;
-	rc = leads_to_root(st, fd, path, &is_root, err);
+	rc = leads_to_root(st, fd, path, err);
 	if (rc < 0)
 		return rc;
-	if (is_root)
+	if (rc == 1)
 		return err_set(err, EINVAL, "'%s' is the root itself", path);
 	if (fstat(fd, &sb) < 0)
 		return err_sys(err, "inspect '%s'", path);
@@ -144,17 +138,16 @@ static int readonly_path(const struct ns_rootfs_state *st, const char *path, str
 {
 	CLOSE_FD int target = path_open_in(st->root_fd, path, O_PATH, 0, err);
 	CLOSE_FD int fd = -1;
-	bool is_root;
 	int rc;
 
 	if (target == -ENOENT || target == -ENOTDIR)
 		return 0;
 	if (target < 0)
 		return target;
-	rc = leads_to_root(st, target, path, &is_root, err);
+	rc = leads_to_root(st, target, path, err);
 	if (rc < 0)
 		return rc;
-	fd = is_root ? fd_dup(st->root_fd, err)
+	fd = rc == 1 ? fd_dup(st->root_fd, err)
 		     : mount_bind_at(st, target, "", true, target, path, err);
 	if (fd < 0)
 		return fd;

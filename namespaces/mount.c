@@ -114,14 +114,12 @@ int mount_check_target(const struct ns_rootfs_state *st, int fd, const struct mo
 		       struct err *err)
 {
 	const char *dest = plan->path;
-	const struct mount_identity *root = &st->root_id;
 	struct mount_identity id;
 	int rc = mount_identify(st, fd, &id);
 
 	if (rc < 0)
 		return err_code(err, -rc, "inspect mount point '%s'", dest);
-	if (id.ino == root->ino && id.dev == root->dev &&
-	    (!id.mnt || !root->mnt || id.mnt == root->mnt))
+	if (mount_is_root(st, &id))
 		return err_set(err, EINVAL, "destination '%s' leads to the root itself", dest);
 	if (st->has_proc && id.dev == st->proc_dev && plan->dest != DEST_PROC &&
 	    plan->dest != DEST_PROC_FILE)

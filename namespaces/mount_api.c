@@ -94,6 +94,14 @@ int mount_identify(const struct ns_rootfs_state *st, int fd, struct mount_identi
 	return 0;
 }
 
+bool mount_is_root(const struct ns_rootfs_state *st, const struct mount_identity *id)
+{
+	const struct mount_identity *root = &st->root_id;
+
+	return id->ino == root->ino && id->dev == root->dev &&
+	       (!id->mnt || !root->mnt || id->mnt == root->mnt);
+}
+
 void mount_attr_from_flags(unsigned long set, unsigned long clear, uint64_t *ret_set,
 			   uint64_t *ret_clear)
 {

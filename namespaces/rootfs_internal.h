@@ -134,6 +134,9 @@ int mount_classic(const struct ns_rootfs_state *st, int source_fd, const char *s
 /* By statx(2), or fstat(2) and procfs. 0 or -errno. */
 int mount_identify(const struct ns_rootfs_state *st, int fd, struct mount_identity *ret) MUST_CHECK;
 
+/* The root itself, not another mount that shows it (if the kernel tells them apart). */
+bool mount_is_root(const struct ns_rootfs_state *st, const struct mount_identity *id);
+
 /* MS_… to set and to clear as MOUNT_ATTR_…; what is no attribute of a mount is left out. */
 void mount_attr_from_flags(unsigned long set, unsigned long clear, uint64_t *ret_set,
 			   uint64_t *ret_clear);
