@@ -177,7 +177,7 @@ static void serve_tx(struct vsock *s)
 		}
 		rc = virtq_pop(q, &s->chain);
 		if (rc < 0) {
-			broken(s, "vsock: transmit queue");
+			broken(s, "its transmit queue is broken");
 			return;
 		}
 		if (rc) {
@@ -224,7 +224,7 @@ static bool pop_rx(struct vsock *s)
 	if (!rc && virtq_listen(q))
 		rc = virtq_pop(q, &s->chain);
 	if (rc < 0)
-		broken(s, "vsock: receive queue");
+		broken(s, "its receive queue is broken");
 	s->rx_listening = rc <= 0;
 	return rc > 0;
 }

@@ -6,6 +6,8 @@
 #ifndef HULL_TESTS_UNIT_MICROVM_FAKE_H
 #define HULL_TESTS_UNIT_MICROVM_FAKE_H
 
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -76,49 +78,69 @@ static inline void fake_turns(struct fake *f, unsigned int n)
 			fail_msg("%s", err.msg);
 }
 
+static inline void fake_write(struct fake *f, uint64_t reg, uint32_t value)
+{
+	virtio_mmio_write(f->d, reg, (const uint8_t *)&value, sizeof(value));
+}
+
+static inline uint32_t fake_read(struct fake *f, uint64_t reg)
+{
+	uint32_t value = 0;
+
+	virtio_mmio_read(f->d, reg, (uint8_t *)&value, sizeof(value));
+	return value;
+}
+
+static inline void fake_write_pair(struct fake *f, uint64_t low, uint64_t value)
+{
+	fake_write(f, low, (uint32_t)value);
+	fake_write(f, low + 4, (uint32_t)(value >> 32));
+}
+
+static inline void fake_make_queue(struct fake *f, unsigned int q)
+{
+	uint64_t at = FAKE_RINGS * (q + 1ull);
+
+	memset(fake_at(f, at), 0, FAKE_RINGS);
+	f->queues[q] = (struct fake_queue){
+		.desc = (struct vring_desc *)(void *)fake_at(f, at),
+		.avail = (struct vring_avail *)(void *)fake_at(f, at + 0x4000),
+		.used = (struct vring_used *)(void *)fake_at(f, at + 0x8000),
+	};
+	fake_write(f, VIRTIO_MMIO_QUEUE_SEL, q);
+	fake_write(f, VIRTIO_MMIO_QUEUE_NUM, FAKE_SIZE);
+	fake_write_pair(f, VIRTIO_MMIO_QUEUE_DESC_LOW, at);
+	fake_write_pair(f, VIRTIO_MMIO_QUEUE_AVAIL_LOW, at + 0x4000);
+	fake_write_pair(f, VIRTIO_MMIO_QUEUE_USED_LOW, at + 0x8000);
+	fake_write(f, VIRTIO_MMIO_QUEUE_READY, 1);
+}
+
 /* The driver's side of a start: features taken, queues made, DRIVER_OK. */
 static inline void fake_start(struct fake *f, uint64_t features)
 {
-	struct virtio_device *d = f->d;
-	struct err err = ERR_INIT;
-	int rc = 0;
+	uint32_t status = 0;
 
-	pthread_mutex_lock(&d->lock);
-	d->features = features | 1ull << 32 | 1ull << 29;
-	for (unsigned int i = 0; i < d->n_queues; i++) {
-		uint64_t at = FAKE_RINGS * (i + 1ull);
-		struct virtq_setup setup = {FAKE_SIZE, true, at, at + 0x4000, at + 0x8000};
-
-		memset(fake_at(f, at), 0, FAKE_RINGS);
-		f->queues[i] = (struct fake_queue){
-			.desc = (struct vring_desc *)(void *)fake_at(f, at),
-			.avail = (struct vring_avail *)(void *)fake_at(f, at + 0x4000),
-			.used = (struct vring_used *)(void *)fake_at(f, at + 0x8000),
-		};
-		if (!rc)
-			rc = virtq_activate(&d->queues[i], &setup, &f->memory, true, &err);
+	features |= 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_RING_F_EVENT_IDX;
+	fake_write(f, VIRTIO_MMIO_STATUS, status |= VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	fake_write(f, VIRTIO_MMIO_STATUS, status |= VIRTIO_CONFIG_S_DRIVER);
+	for (uint32_t i = 0; i < 2; i++) {
+		fake_write(f, VIRTIO_MMIO_DRIVER_FEATURES_SEL, i);
+		fake_write(f, VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)(features >> (32 * i)));
 	}
-	if (!rc)
-		rc = d->ops->activate(d, &err);
-	d->active = !rc;
-	pthread_mutex_unlock(&d->lock);
-	if (rc)
-		fail_msg("%s", err.msg);
+	fake_write(f, VIRTIO_MMIO_STATUS, status |= VIRTIO_CONFIG_S_FEATURES_OK);
+	for (unsigned int i = 0; i < f->d->n_queues; i++)
+		fake_make_queue(f, i);
+	fake_write(f, VIRTIO_MMIO_STATUS, status |= VIRTIO_CONFIG_S_DRIVER_OK);
+	assert_int_equal(fake_read(f, VIRTIO_MMIO_STATUS), status);
 }
 
 static inline void fake_reset(struct fake *f)
 {
-	struct virtio_device *d = f->d;
-
-	pthread_mutex_lock(&d->lock);
-	d->ops->reset(d);
-	d->active = false;
-	d->status = 0;
-	for (unsigned int i = 0; i < d->n_queues; i++)
-		virtq_reset(&d->queues[i]);
-	pthread_mutex_unlock(&d->lock);
+	fake_write(f, VIRTIO_MMIO_STATUS, 0);
+	assert_int_equal(fake_read(f, VIRTIO_MMIO_STATUS), 0);
 }
 
+/* Has queue q served, as its notification would. */
 static inline void fake_kick(struct fake *f, unsigned int q)
 {
 	pthread_mutex_lock(&f->d->lock);
