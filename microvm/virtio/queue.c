@@ -142,17 +142,22 @@ void virtq_unpop(struct virtq *q)
 	q->next_avail--;
 }
 
-void virtq_push(struct virtq *q, uint16_t head, uint32_t written)
+void virtq_push_all(struct virtq *q, const struct virtq_used_part *parts, size_t n)
 {
-	struct vring_used_elem *e;
-
 	if (!q->active)
 		return;
-	e = &q->used->ring[q->next_used % q->size];
-	write_once(e->id, head);
-	write_once(e->len, written);
-	q->next_used++;
+	for (size_t i = 0; i < n; i++) {
+		struct vring_used_elem *e = &q->used->ring[q->next_used++ % q->size];
+
+		write_once(e->id, parts[i].head);
+		write_once(e->len, parts[i].written);
+	}
 	write_release(q->used->idx, q->next_used);
+}
+
+void virtq_push(struct virtq *q, uint16_t head, uint32_t written)
+{
+	virtq_push_all(q, &(struct virtq_used_part){head, written}, 1);
 }
 
 bool virtq_wants_interrupt(struct virtq *q)

@@ -66,6 +66,13 @@ void virtq_unpop(struct virtq *q);
 /* Gives a request back with written bytes of answer. */
 void virtq_push(struct virtq *q, uint16_t head, uint32_t written);
 
+/* Gives several back at once: a frame in many buffers, which the driver must not see in part. */
+struct virtq_used_part {
+	uint16_t head;
+	uint32_t written;
+};
+void virtq_push_all(struct virtq *q, const struct virtq_used_part *parts, size_t n);
+
 /* Is an interrupt due for what was pushed since the last call (VIRTIO_F_EVENT_IDX, NO_INTERRUPT)? */
 bool virtq_wants_interrupt(struct virtq *q);
 
