@@ -120,13 +120,14 @@ $(O)/.headers:
 
 # --- the guest ---
 
-# The kernels are kept outside the tree by their inputs (microvm/guest/kernel/build): what was built once is copied.
+# The kernels are kept outside the tree by their inputs, Debian's source package among them: the script is always asked,
+# and what was built once is copied.
 GUEST_FILES := $(O)/guest/vmlinux-fast $(O)/guest/vmlinux-full \
 	$(if $(wildcard microvm/guest/*.c),$(O)/guest/initramfs)
 
-$(O)/guest/vmlinux-%: microvm/guest/kernel/build microvm/guest/kernel/fast.config microvm/guest/kernel/full.config
-	$(call say,KERNEL,$@)
-	$(Q)$< $* $@
+$(O)/guest/vmlinux-%: FORCE
+	$(Q)microvm/guest/kernel/build $* $@.new
+	$(Q)if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $(O)/guest/initramfs: microvm/guest/initramfs $(O)/hull-agent
 	$(call say,PACK,$@)
