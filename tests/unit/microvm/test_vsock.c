@@ -215,7 +215,7 @@ static void test_close_before_read(void **state)
 {
 	uint8_t *data = mem_xalloc(VSOCK_BUF_SIZE);
 	uint32_t sent = 0, got = 0, credit = VSOCK_BUF_SIZE;
-	struct virtio_vsock_hdr h;
+	struct virtio_vsock_hdr h = {0};
 	int first;
 	ssize_t n;
 

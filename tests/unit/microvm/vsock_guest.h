@@ -121,7 +121,7 @@ static inline bool vguest_queue(struct vguest *g, const struct virtio_vsock_hdr 
 	g->slots_used++;
 	at = TX_AT + slot * TX_SIZE;
 	memcpy(fake_at(&g->f, at), h, HDR);
-	if (len)
+	if (data)
 		memcpy(fake_at(&g->f, at + HDR), data, len);
 	step = (total + g->pieces - 1) / g->pieces;
 	for (uint32_t off = 0; off < total; off += step)
