@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What hull-vmm and a file server tell each other, one message a packet of their socket pair. The
+ * server begins with READY or FAILED; then it answers each ACTIVATE and RESET with DONE, in turn, and
+ * says BROKEN when the guest's queues make no sense. The end of file of either side is the other's
+ * end. Neither trusts the other with more than these.
+ */
+#ifndef HULL_MICROVM_FSD_CONTROL_H
+#define HULL_MICROVM_FSD_CONTROL_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "microvm/virtio/queue.h"
+
+#define FSD_QUEUES 2 /* high priority (FORGET), requests */
+
+enum fsd_control_what {
+	FSD_READY = 1,
+	FSD_FAILED,   /* code, text: why there is no server */
+	FSD_ACTIVATE, /* event_idx, queues; with eventfds: the queues' kicks, the interrupt */
+	FSD_RESET,    /* nothing touches guest memory after the answer */
+	FSD_DONE,     /* code: 0 or what is wrong, text */
+	FSD_BROKEN,
+};
+
+struct fsd_control {
+	uint32_t what;
+	int32_t code; /* errno, positive */
+	bool event_idx;
+	struct virtq_setup queues[FSD_QUEUES];
+	char text[ERR_MSG_LEN];
+};
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The file server's process: start and end, seen from hull-vmm, and its loop. Between two requests it
+ * looks at the control socket every now and then, so that a guest which never stops asking can still
+ * be reset.
+ */
+#include "microvm/fsd/server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "microvm/fsd/control.h"
+#include "microvm/fsd/sandbox.h"
+
+#define CONTROL FSD_QUEUES
+#define N_FDS   (FSD_QUEUES + 1)
+#define AT_ONCE 64 /* requests between two looks at the control socket */
+
+struct server {
+	struct fsd *fsd;
+	const struct guest_memory *memory;
+	int control_fd;
+	int kick_fds[FSD_QUEUES], irq_fd; /* -1 while there is no driver */
+	struct virtq queues[FSD_QUEUES];
+	bool pending[FSD_QUEUES]; /* there may be requests */
+	struct virtq_chain chain;
+};
+
+static int send_control(int fd, const struct fsd_control *m)
+{
+	return send(fd, m, sizeof(*m), MSG_NOSIGNAL) == (ssize_t)sizeof(*m) ? 0 : -1;
+}
+
+static int answer(const struct server *s, uint32_t what, const struct err *err)
+{
+	struct fsd_control m = {.what = what, .code = err->code};
+
+	(void)snprintf(m.text, sizeof(m.text), "%s", err->msg);
+	return send_control(s->control_fd, &m);
+}
+
+/* --- queues --- */
+
+static void interrupt(struct server *s, unsigned int q)
+{
+	const uint64_t one = 1;
+
+	if (virtq_wants_interrupt(&s->queues[q]))
+		(void)!write(s->irq_fd, &one, sizeof(one));
+}
+
+/* Serves some requests; pending tells whether there may be more. */
+static void serve_queue(struct server *s, unsigned int q)
+{
+	struct virtq *vq = &s->queues[q];
+	struct virtq_chain *c = &s->chain;
+	int rc = 0;
+
+	if (vq->broken) {
+		s->pending[q] = false;
+		return; /* said once */
+	}
+	virtq_silence(vq);
+	for (int i = 0; i < AT_ONCE && (rc = virtq_pop(vq, c)) > 0; i++) {
+		size_t n = fsd_handle(s->fsd, c->iov, c->n_out, virtq_chain_in(c), c->n_in);
+
+		virtq_push(vq, c->head, (uint32_t)n);
+		interrupt(s, q);
+	}
+	interrupt(s, q); /* chains that virtq_pop refused were given back as well */
+	if (rc < 0) {
+		const struct err e = {.code = -rc, .msg = "the available index is out of reach"};
+
+		s->pending[q] = false;
+		(void)answer(s, FSD_BROKEN, &e);
+	} else if (!rc) {
+		s->pending[q] = virtq_listen(vq);
+	}
+}
+
+/* --- control --- */
+
+static void stop(struct server *s)
+{
+	for (unsigned int q = 0; q < FSD_QUEUES; q++) {
+		virtq_reset(&s->queues[q]);
+		fd_replace(&s->kick_fds[q], -1);
+		s->pending[q] = false;
+	}
+	fd_replace(&s->irq_fd, -1);
+	fsd_reset(s->fsd);
+}
+
+/* Takes the eventfds. */
+static int activate(struct server *s, const struct fsd_control *m, const int fds[N_FDS],
+		    struct err *err)
+{
+	stop(s);
+	for (unsigned int q = 0; q < FSD_QUEUES; q++)
+		s->kick_fds[q] = fds[q];
+	s->irq_fd = fds[FSD_QUEUES];
+	for (unsigned int q = 0; q < FSD_QUEUES; q++) {
+		int rc;
+
+		if (!m->queues[q].ready)
+			continue;
+		rc = virtq_activate(&s->queues[q], &m->queues[q], s->memory, m->event_idx, err);
+		if (rc < 0) {
+			stop(s);
+			return rc;
+		}
+		s->pending[q] = true;
+	}
+	return 0;
+}
+
+/* -1: time to end. */
+static int on_control(struct server *s)
+{
+	struct err err = ERR_INIT;
+	struct fsd_control m;
+	int fds[N_FDS];
+	size_t n_fds;
+	int n = fd_recv(s->control_fd, fds, N_FDS, &n_fds, &m, sizeof(m), &err);
+
+	if (n <= 0)
+		return -1;
+	if (n == (int)sizeof(m) && m.what == FSD_ACTIVATE && n_fds == N_FDS) {
+		(void)activate(s, &m, fds, &err);
+		return answer(s, FSD_DONE, &err);
+	}
+	while (n_fds)
+		fd_close(fds[--n_fds]);
+	if (n != (int)sizeof(m) || m.what != FSD_RESET)
+		return -1;
+	stop(s);
+	return answer(s, FSD_DONE, &err);
+}
+
+void fsd_serve(struct fsd *f, const struct guest_memory *memory, int control_fd)
+{
+	struct server s = {.fsd = f,
+			   .memory = memory,
+			   .control_fd = control_fd,
+			   .kick_fds = {-1, -1},
+			   .irq_fd = -1};
+	uint64_t count;
+
+	for (;;) {
+		const struct timespec now = {0};
+		struct pollfd fds[N_FDS] = {[CONTROL] = {control_fd, POLLIN, 0}};
+		bool busy = false;
+
+		for (unsigned int q = 0; q < FSD_QUEUES; q++) {
+			fds[q] = (struct pollfd){s.kick_fds[q], POLLIN, 0};
+			busy = busy || s.pending[q];
+		}
+		if (ppoll(fds, N_FDS, busy ? &now : NULL, NULL) < 0) {
+			if (errno == EINTR)
+				continue;
+			break;
+		}
+		for (unsigned int q = 0; q < FSD_QUEUES; q++)
+			if (fds[q].revents)
+				s.pending[q] = read(s.kick_fds[q], &count, sizeof(count)) > 0 ||
+					       s.pending[q];
+		if (fds[CONTROL].revents && on_control(&s) < 0)
+			break;
+		for (unsigned int q = 0; q < FSD_QUEUES; q++)
+			if (s.pending[q])
+				serve_queue(&s, q);
+	}
+	stop(&s);
+}
+
+/* --- the process --- */
+
+static int set_up(const struct fsd_spawn_config *config, int control_fd, int tree_fd,
+		  struct fsd **ret, struct err *err)
+{
+	struct fsd_config c = {.readonly = config->readonly, .cache = config->cache};
+	int rc = fsd_cell_enter(control_fd, tree_fd, &c.dir_fd, &c.proc_fd, err);
+
+	if (!rc)
+		rc = fsd_new(&c, ret, err);
+	if (!rc)
+		rc = fsd_cell_lock(err);
+	return rc;
+}
+
+static void __attribute__((noreturn))
+run_child(const struct fsd_spawn_config *config, int control_fd, int tree_fd)
+{
+	struct server s = {.control_fd = control_fd};
+	struct err err = ERR_INIT;
+	struct fsd *f;
+	int rc = set_up(config, control_fd, tree_fd, &f, &err);
+
+	if (!answer(&s, rc < 0 ? FSD_FAILED : FSD_READY, &err) && !rc)
+		fsd_serve(f, config->memory, control_fd);
+	_exit(rc < 0);
+}
+
+int fsd_spawn(const struct fsd_spawn_config *config, struct fsd_server *ret, struct err *err)
+{
+	int sockets[2];
+	CLOSE_FD int tree = -1;
+	pid_t pid;
+
+	if (config->memory->fd < 0)
+		return err_set(err, EINVAL, "sharing a directory needs shared guest memory");
+	tree = fsd_cell_tree(config->dir_fd, config->readonly, config->submounts, err);
+	if (tree < 0)
+		return tree;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+		return err_sys(err, "socketpair");
+	pid = fsd_cell_fork(err);
+	if (pid == 0)
+		run_child(config, sockets[1], tree);
+	fd_close(sockets[1]);
+	if (pid < 0) {
+		fd_close(sockets[0]);
+		return pid;
+	}
+	*ret = (struct fsd_server){.pid = pid, .control_fd = sockets[0]};
+	return 0;
+}
+
+int fsd_server_wait(const struct fsd_server *s, struct err *err)
+{
+	struct fsd_control m;
+	ssize_t n;
+
+	do {
+		n = recv(s->control_fd, &m, sizeof(m), 0);
+	} while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof(m) || (m.what == FSD_FAILED && m.code <= 0))
+		return err_set(err, EIO, "the file server ended while it started");
+	if (m.what == FSD_READY)
+		return 0;
+	m.text[sizeof(m.text) - 1] = '\0';
+	return err_set(err, m.code, "file server: %s", m.text);
+}
+
+void fsd_server_end(struct fsd_server *s)
+{
+	if (s->pid <= 0)
+		return;
+	fd_close(s->control_fd);
+	(void)kill(s->pid, SIGKILL); /* it holds nothing back */
+	while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	*s = (struct fsd_server)FSD_SERVER_INIT;
+}
