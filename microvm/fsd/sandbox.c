@@ -203,6 +203,7 @@ static const int allowed_calls[] = {
 	SCMP_SYS(munmap),
 	SCMP_SYS(restart_syscall),
 	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sigaltstack), /* of a sanitizer, in builds with one */
 };
 
 /* Calls that are allowed with some arguments: the argument's number, mask and value. */
