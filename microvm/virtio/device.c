@@ -18,6 +18,8 @@
 #include "microvm/virtio/transport.h"
 
 #define ALWAYS_OFFERED (1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_RING_F_EVENT_IDX)
+#define BUDGET         VIRTQ_SIZE_MAX /* requests a wakeup */
+#define SIGNAL_EVERY   16             /* of them, so that the driver can begin with the first */
 
 /* ---- queues, on the I/O thread ---- */
 
@@ -28,17 +30,52 @@ static bool in_service(const struct virtio_device *d)
 
 static void on_notify(void *arg, uint32_t events)
 {
-	struct virtio_device *d = arg;
+	const struct virtio_bell *bell = arg;
+	struct virtio_device *d = bell->d;
 	uint64_t count;
 
 	(void)events;
 	pthread_mutex_lock(&d->lock);
-	for (unsigned int q = 0; q < d->n_queues; q++) {
-		if (read(d->notify_fds[q], &count, sizeof(count)) == (ssize_t)sizeof(count) &&
-		    in_service(d))
-			d->ops->serve(d, q);
-	}
+	if (read(d->notify_fds[bell->q], &count, sizeof(count)) == (ssize_t)sizeof(count) &&
+	    in_service(d))
+		d->ops->serve(d, bell->q);
 	pthread_mutex_unlock(&d->lock);
+}
+
+void virtio_serve_again(struct virtio_device *d, unsigned int q)
+{
+	const uint64_t one = 1;
+
+	/* Full means that it is signalled already. */
+	(void)!write(d->notify_fds[q], &one, sizeof(one));
+}
+
+void virtio_answer_queue(struct virtio_device *d, unsigned int q, virtio_answer_fn *fn)
+{
+	struct virtq *queue = &d->queues[q];
+	unsigned int left = BUDGET;
+	struct virtq_chain c;
+	int rc = 0;
+
+	virtq_silence(queue);
+	for (; left; left--) {
+		rc = virtq_pop(queue, &c);
+		if (rc < 0)
+			break;
+		if (rc > 0)
+			virtq_push(queue, c.head, fn(d, &c));
+		else if (virtq_listen(queue))
+			virtq_silence(queue);
+		else
+			break;
+		if (left % SIGNAL_EVERY == 0)
+			virtio_interrupt_queue(d, q);
+	}
+	virtio_interrupt_queue(d, q);
+	if (rc < 0)
+		virtio_needs_reset(d, "available index out of reach");
+	else if (!left)
+		virtio_serve_again(d, q);
 }
 
 int virtio_init(struct virtio_device *d, const struct virtio_host *host, struct err *err)
@@ -54,8 +91,9 @@ int virtio_init(struct virtio_device *d, const struct virtio_host *host, struct 
 		d->notify_fds[q] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (d->notify_fds[q] < 0)
 			return err_sys(err, "eventfd of device '%s'", d->ops->name);
-		rc = loop_add(host->loop, d->notify_fds[q], EPOLLIN, on_notify, d, &d->sources[q],
-			      err);
+		d->bells[q] = (struct virtio_bell){d, q};
+		rc = loop_add(host->loop, d->notify_fds[q], EPOLLIN, on_notify, &d->bells[q],
+			      &d->sources[q], err);
 		if (rc < 0)
 			return rc;
 	}
@@ -104,12 +142,17 @@ static int activate_queues(struct virtio_device *d, struct err *err)
 
 static void activate(void *arg)
 {
-	const uint64_t one = 1;
 	struct virtio_device *d = arg;
 	struct err e = ERR_INIT;
 	int rc;
 
 	pthread_mutex_lock(&d->lock);
+	/* Another processor may have reset it on the way here, or even have been served first. */
+	if (d->active || d->status & VIRTIO_CONFIG_S_NEEDS_RESET ||
+	    !(d->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
+		pthread_mutex_unlock(&d->lock);
+		return;
+	}
 	d->features = d->driver_features;
 	rc = activate_queues(d, &e);
 	if (rc == 0)
@@ -118,7 +161,7 @@ static void activate(void *arg)
 		d->active = true;
 		/* The driver may have notified too early. */
 		for (unsigned int q = 0; q < d->n_queues; q++)
-			(void)!write(d->notify_fds[q], &one, sizeof(one));
+			virtio_serve_again(d, q);
 	} else {
 		virtio_needs_reset(d, e.msg);
 	}
@@ -171,7 +214,7 @@ void virtio_set_status(struct virtio_device *d, uint32_t to)
 	}
 	pthread_mutex_lock(&d->lock);
 	if (to & VIRTIO_CONFIG_S_FAILED) {
-		log_warn("the guest gave up device '%s'", d->ops->name);
+		virtio_fault(d, "the guest gave it up");
 		d->status |= VIRTIO_CONFIG_S_FAILED;
 	} else if (is_next(d->status, to)) {
 		/* A driver that takes what was not offered, or no VERSION_1, does not get OK. */
@@ -209,11 +252,18 @@ void virtio_config_changed(struct virtio_device *d)
 		interrupt(d, VIRTIO_MMIO_INT_CONFIG);
 }
 
+void virtio_fault(struct virtio_device *d, const char *what)
+{
+	if (d->faults++ == 0)
+		log_warn("device '%s': %s (more of the guest's faults are only counted)",
+			 d->ops->name, what);
+}
+
 void virtio_needs_reset(struct virtio_device *d, const char *why)
 {
 	if (d->status & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return;
-	log_warn("device '%s': the guest is wrong, it needs a reset: %s", d->ops->name, why);
+	virtio_fault(d, why);
 	d->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	if (d->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		interrupt(d, VIRTIO_MMIO_INT_CONFIG);

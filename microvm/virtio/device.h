@@ -69,8 +69,15 @@ struct virtio_device {
 	uint32_t status, device_features_sel, driver_features_sel, queue_sel, config_generation;
 	uint64_t driver_features;
 	uint32_t interrupt_status;
+	/* Reasons that InterruptStatus always gives: of a device whose line another process raises. */
+	uint32_t interrupt_always;
 	struct virtq_setup setup[VIRTIO_QUEUES_MAX];
 	struct loop_source *sources[VIRTIO_QUEUES_MAX];
+	struct virtio_bell {
+		struct virtio_device *d;
+		unsigned int q;
+	} bells[VIRTIO_QUEUES_MAX];
+	uint64_t faults; /* what the guest did wrong: the first is logged */
 };
 
 /* Fills the common part; ops, id, offered, config and n_queues are set by the caller before. */
@@ -85,7 +92,18 @@ void virtio_mmio_write(struct virtio_device *d, uint64_t offset, const uint8_t *
 /* For devices, with the lock held: */
 void virtio_interrupt_queue(struct virtio_device *d, unsigned int q); /* if the driver wants one */
 void virtio_config_changed(struct virtio_device *d);                  /* after writing d->config */
-void virtio_needs_reset(struct virtio_device *d, const char *why); /* logs; the guest is at fault */
+void virtio_needs_reset(struct virtio_device *d, const char *why);    /* the guest is at fault */
+void virtio_fault(struct virtio_device *d, const char *what); /* logs the first, counts all */
+
+/* Has ops->serve called again for queue q, after the loop's other sources. */
+void virtio_serve_again(struct virtio_device *d, unsigned int q);
+
+/*
+ * An ops->serve for requests that are answered at once: fn returns how many bytes it wrote. Takes a
+ * bounded number of requests a call, whatever the driver adds meanwhile.
+ */
+typedef uint32_t virtio_answer_fn(struct virtio_device *d, const struct virtq_chain *c);
+void virtio_answer_queue(struct virtio_device *d, unsigned int q, virtio_answer_fn *fn);
 
 static inline bool virtio_has(const struct virtio_device *d, unsigned int bit)
 {

@@ -44,8 +44,6 @@ static uint32_t read_register(struct virtio_device *d, uint64_t offset)
 		return q ? VIRTQ_SIZE_MAX : 0;
 	case VIRTIO_MMIO_QUEUE_READY:
 		return q && q->ready;
-	case VIRTIO_MMIO_INTERRUPT_STATUS:
-		return __atomic_load_n(&d->interrupt_status, __ATOMIC_SEQ_CST);
 	case VIRTIO_MMIO_STATUS:
 		return d->status;
 	case VIRTIO_MMIO_CONFIG_GENERATION:
@@ -126,9 +124,6 @@ static void write_register(struct virtio_device *d, uint64_t offset, uint32_t va
 	case VIRTIO_MMIO_QUEUE_SEL:
 		d->queue_sel = value;
 		break;
-	case VIRTIO_MMIO_INTERRUPT_ACK:
-		__atomic_fetch_and(&d->interrupt_status, ~value, __ATOMIC_SEQ_CST);
-		break;
 	default:
 		write_queue(d, offset, value);
 		break;
@@ -148,6 +143,14 @@ void virtio_mmio_read(struct virtio_device *d, uint64_t offset, uint8_t *data, u
 	uint32_t value;
 
 	memset(data, 0, len);
+	/* Without the lock: an interrupt handler need not wait for the I/O thread's work. */
+	if (offset == VIRTIO_MMIO_INTERRUPT_STATUS) {
+		value = __atomic_load_n(&d->interrupt_status, __ATOMIC_SEQ_CST) |
+			d->interrupt_always;
+		if (len == sizeof(value))
+			memcpy(data, &value, sizeof(value));
+		return;
+	}
 	pthread_mutex_lock(&d->lock);
 	if (offset >= VIRTIO_MMIO_CONFIG) {
 		if (in_config(d, offset, len))
@@ -172,6 +175,25 @@ static void write_config(struct virtio_device *d, uint64_t offset, const uint8_t
 		d->ops->config_written(d, at, len);
 }
 
+/* What takes the lock itself or needs none. */
+static bool write_unlocked(struct virtio_device *d, uint64_t offset, uint32_t value)
+{
+	switch (offset) {
+	case VIRTIO_MMIO_STATUS:
+		virtio_set_status(d, value);
+		return true;
+	case VIRTIO_MMIO_INTERRUPT_ACK:
+		__atomic_fetch_and(&d->interrupt_status, ~value, __ATOMIC_SEQ_CST);
+		return true;
+	case VIRTIO_MMIO_QUEUE_NOTIFY: /* KVM takes it itself, as a rule */
+		if (value < d->n_queues)
+			virtio_serve_again(d, value);
+		return true;
+	default:
+		return false;
+	}
+}
+
 void virtio_mmio_write(struct virtio_device *d, uint64_t offset, const uint8_t *data, uint32_t len)
 {
 	uint32_t value = 0;
@@ -179,11 +201,8 @@ void virtio_mmio_write(struct virtio_device *d, uint64_t offset, const uint8_t *
 
 	if (is_register)
 		memcpy(&value, data, sizeof(value));
-	if (offset == VIRTIO_MMIO_STATUS) {
-		if (is_register)
-			virtio_set_status(d, value);
+	if (is_register && write_unlocked(d, offset, value))
 		return;
-	}
 	pthread_mutex_lock(&d->lock);
 	if (offset >= VIRTIO_MMIO_CONFIG)
 		write_config(d, offset, data, len);

@@ -35,9 +35,10 @@ int virtq_activate(struct virtq *q, const struct virtq_setup *setup,
 		return err_set(err, EINVAL, "a queue of %u entries", setup->size);
 	if (setup->desc % 16 || setup->avail % 2 || setup->used % 4)
 		return err_set(err, EINVAL, "a queue that is not aligned");
-	q->desc = guest_at(memory, setup->desc, n * DESC_SIZE, false);
+	/* All in writable memory, even what is only read: pmem is no place for a ring. */
+	q->desc = guest_at(memory, setup->desc, n * DESC_SIZE, true);
 	/* Two more bytes each for the event indices, which the layout always has. */
-	q->avail = guest_at(memory, setup->avail, 6 + 2 * n, false);
+	q->avail = guest_at(memory, setup->avail, 6 + 2 * n, true);
 	q->used = guest_at(memory, setup->used, 6 + 8 * n, true);
 	if (!q->desc || !q->avail || !q->used) {
 		virtq_reset(q);
@@ -114,7 +115,8 @@ static bool collect(const struct virtq *q, uint16_t head, struct virtq_chain *c)
 
 int virtq_pop(struct virtq *q, struct virtq_chain *ret)
 {
-	for (;;) {
+	/* A driver that goes on writing nonsense must not keep the thread in here. */
+	for (unsigned int i = 0; i <= q->size; i++) {
 		uint16_t avail, head;
 
 		if (!q->active || q->broken)
@@ -135,6 +137,7 @@ int virtq_pop(struct virtq *q, struct virtq_chain *ret)
 		if (head < q->size)
 			virtq_push(q, head, 0);
 	}
+	return 0;
 }
 
 void virtq_unpop(struct virtq *q)

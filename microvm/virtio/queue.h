@@ -56,7 +56,8 @@ void virtq_reset(struct virtq *q);
 /*
  * The next request. 1: in *ret; 0: none; -EPROTO: the available index is out of reach, the queue is
  * broken from now on and the device wants a reset. A chain that is malformed (index, loop, length,
- * direction, address) is returned to the driver with length 0, counted in dropped, and skipped.
+ * direction, address) is returned to the driver with length 0, counted in dropped, and skipped; after
+ * a ring full of these, 0 (virtq_listen then tells that there is more).
  */
 int virtq_pop(struct virtq *q, struct virtq_chain *ret) MUST_CHECK;
 

@@ -10,11 +10,12 @@
 
 #define REQUEST_MAX (64u << 10)
 
-static uint32_t fill(const struct virtq_chain *c)
+static uint32_t fill(struct virtio_device *d, const struct virtq_chain *c)
 {
 	size_t done = 0, want = c->in_len < REQUEST_MAX ? c->in_len : REQUEST_MAX;
 	uint8_t bytes[256];
 
+	(void)d;
 	while (done < want) {
 		size_t n = want - done < sizeof(bytes) ? want - done : sizeof(bytes);
 
@@ -28,18 +29,7 @@ static uint32_t fill(const struct virtq_chain *c)
 
 static void rng_serve(struct virtio_device *d, unsigned int q)
 {
-	struct virtq *queue = &d->queues[q];
-	struct virtq_chain c;
-	int rc;
-
-	do {
-		virtq_silence(queue);
-		while ((rc = virtq_pop(queue, &c)) == 1)
-			virtq_push(queue, c.head, fill(&c));
-	} while (virtq_listen(queue));
-	virtio_interrupt_queue(d, q);
-	if (rc < 0)
-		virtio_needs_reset(d, "its queue is broken");
+	virtio_answer_queue(d, q, fill);
 }
 
 static int rng_activate(struct virtio_device *d, struct err *err)
