@@ -17,7 +17,6 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -50,19 +49,12 @@ struct net {
 	bool live; /* between activation and reset */
 	bool tx_more, rx_listening;
 	bool readable, writable; /* the tap, until it says EAGAIN */
-	int kick_fd;             /* eventfd: there is more to do */
-	struct loop_source *kick, *tap;
+	struct loop_source *tap;
 
 	struct frame frame;
 	struct virtq_chain chain;
 	struct iovec iov[VIRTQ_SIZE_MAX + 2];
 };
-
-static void kick(struct net *n)
-{
-	/* Fails only when the counter is full, and then it wakes all the same. */
-	(void)!write(n->kick_fd, &(uint64_t){1}, sizeof(uint64_t));
-}
 
 /* The driver broke a queue: nothing is served until it resets the device. */
 static void broken(struct net *n, const char *why)
@@ -199,7 +191,7 @@ static void serve_rx(struct net *n)
 
 	while (n->live && (n->readable || n->frame.len)) {
 		if (!budget--) {
-			kick(n);
+			virtio_serve_again(&n->base, RX);
 			break;
 		}
 		if (!n->frame.len && !begin_frame(n)) {
@@ -271,8 +263,7 @@ static void serve_tx(struct net *n)
 	virtq_silence(q);
 	for (;;) {
 		if (!budget--) {
-			n->tx_more = true;
-			kick(n);
+			virtio_serve_again(&n->base, TX);
 			break;
 		}
 		rc = virtq_pop(q, &n->chain);
@@ -314,18 +305,6 @@ static void on_tap(void *arg, uint32_t events)
 		n->readable = true;
 	if (events & EPOLLOUT)
 		n->writable = true;
-	serve_due(n);
-	pthread_mutex_unlock(&n->base.lock);
-}
-
-static void on_kick(void *arg, uint32_t events)
-{
-	struct net *n = arg;
-	uint64_t count;
-
-	(void)events;
-	(void)!read(n->kick_fd, &count, sizeof(count));
-	pthread_mutex_lock(&n->base.lock);
 	serve_due(n);
 	pthread_mutex_unlock(&n->base.lock);
 }
@@ -378,8 +357,6 @@ static void net_free(struct virtio_device *d)
 	struct net *n = (struct net *)d;
 
 	loop_remove(n->tap);
-	loop_remove(n->kick);
-	fd_close(n->kick_fd);
 	fd_close(n->config.fd);
 	free(n);
 }
@@ -403,20 +380,6 @@ static uint64_t offered(const struct net_config *config)
 	return config->mtu ? bits | 1ull << VIRTIO_NET_F_MTU : bits;
 }
 
-static int make_sources(struct net *n, int fd, struct err *err)
-{
-	struct loop *loop = n->base.host.loop;
-	int rc;
-
-	n->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (n->kick_fd < 0)
-		return err_sys(err, "make an eventfd");
-	rc = loop_add(loop, n->kick_fd, EPOLLIN, on_kick, n, &n->kick, err);
-	if (!rc)
-		rc = loop_add(loop, fd, EPOLLIN | EPOLLOUT | EPOLLET, on_tap, n, &n->tap, err);
-	return rc;
-}
-
 int virtio_net_new(const struct virtio_host *host, const struct net_config *config,
 		   struct virtio_device **ret, struct err *err)
 {
@@ -431,7 +394,6 @@ int virtio_net_new(const struct virtio_host *host, const struct net_config *conf
 	n = mem_xalloc(sizeof(*n));
 	n->config = *config;
 	n->config.fd = -1;
-	n->kick_fd = -1;
 	memcpy(n->space.mac, config->mac, NET_MAC_LEN);
 	n->space.status = htole16(VIRTIO_NET_S_LINK_UP);
 	n->space.mtu = htole16(config->mtu);
@@ -443,7 +405,8 @@ int virtio_net_new(const struct virtio_host *host, const struct net_config *conf
 	n->base.n_queues = 2;
 	rc = virtio_init(&n->base, host, err);
 	if (!rc)
-		rc = make_sources(n, config->fd, err);
+		rc = loop_add(host->loop, config->fd, EPOLLIN | EPOLLOUT | EPOLLET, on_tap, n,
+			      &n->tap, err);
 	if (rc) {
 		virtio_destroy(&n->base);
 		return rc;

@@ -13,8 +13,6 @@
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
@@ -24,12 +22,6 @@
 #define TX          1
 #define BUDGET      128 /* packets a wakeup and direction */
 #define MAX_PAYLOAD 65536u
-
-void vsock_kick(struct vsock *s)
-{
-	/* Fails only when the counter is full, and then it wakes all the same. */
-	(void)!write(s->kick_fd, &(uint64_t){1}, sizeof(uint64_t));
-}
 
 static void read_packet(const struct virtio_vsock_hdr *h, struct vsock_packet *p)
 {
@@ -172,7 +164,7 @@ static void serve_tx(struct vsock *s)
 		}
 		if (!budget--) {
 			s->tx_more = true;
-			vsock_kick(s);
+			virtio_serve_again(&s->base, RX);
 			break;
 		}
 		rc = virtq_pop(q, &s->chain);
@@ -238,7 +230,7 @@ static void serve_rx(struct vsock *s)
 
 	while (s->n_resets || !TAILQ_EMPTY(&s->ready)) {
 		if (!budget--) {
-			vsock_kick(s);
+			virtio_serve_again(&s->base, RX);
 			break;
 		}
 		if (!pop_rx(s))
@@ -270,7 +262,7 @@ static void serve_due(struct vsock *s)
 	if (s->live)
 		serve_rx(s);
 	if (s->live && s->tx_stalled && !resets_full(s))
-		vsock_kick(s);
+		virtio_serve_again(&s->base, RX);
 }
 
 void vsock_enter(struct vsock *s)
@@ -282,19 +274,6 @@ void vsock_leave(struct vsock *s)
 {
 	serve_due(s);
 	pthread_mutex_unlock(&s->base.lock);
-}
-
-static void on_kick(void *arg, uint32_t events)
-{
-	struct vsock *s = arg;
-	uint64_t count;
-
-	(void)events;
-	(void)!read(s->kick_fd, &count, sizeof(count));
-	vsock_enter(s);
-	if (s->accept_again)
-		vsock_accept(s);
-	vsock_leave(s);
 }
 
 static int vsock_activate(struct virtio_device *d, struct err *err)
@@ -322,6 +301,8 @@ static void vsock_serve(struct virtio_device *d, unsigned int q)
 		return;
 	if (q == TX)
 		s->tx_more = true;
+	if (s->accept_again)
+		vsock_accept(s);
 	serve_due(s);
 }
 
@@ -329,12 +310,11 @@ static void vsock_free(struct virtio_device *d)
 {
 	struct vsock *s = (struct vsock *)d;
 
+	s->accept_again = false;
 	while (!LIST_EMPTY(&s->conns))
 		vsock_conn_free(LIST_FIRST(&s->conns));
 	loop_remove(s->listener);
 	loop_remove(s->timer);
-	loop_remove(s->kick);
-	fd_close(s->kick_fd);
 	fd_close(s->config.listen_fd);
 	free(s);
 }
@@ -350,14 +330,8 @@ static const struct virtio_ops vsock_ops = {
 static int make_sources(struct vsock *s, int listen_fd, struct err *err)
 {
 	struct loop *loop = s->base.host.loop;
-	int rc;
+	int rc = loop_add_timer(loop, vsock_on_timer, s, &s->timer, err);
 
-	s->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->kick_fd < 0)
-		return err_sys(err, "make an eventfd");
-	rc = loop_add(loop, s->kick_fd, EPOLLIN, on_kick, s, &s->kick, err);
-	if (!rc)
-		rc = loop_add_timer(loop, vsock_on_timer, s, &s->timer, err);
 	if (rc || listen_fd < 0)
 		return rc;
 	rc = fd_set_nonblock(listen_fd, 1, err);
@@ -379,7 +353,6 @@ int virtio_vsock_new(const struct virtio_host *host, const struct vsock_config *
 	s = mem_xalloc(sizeof(*s));
 	s->config = *config;
 	s->config.listen_fd = -1;
-	s->kick_fd = -1;
 	s->next_port = 1u << 30;
 	s->space.guest_cid = htole64(config->guest_cid);
 	LIST_INIT(&s->conns);

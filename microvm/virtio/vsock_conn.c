@@ -187,7 +187,7 @@ void vsock_conn_free(struct vsock_conn *c)
 	free(c->buf);
 	free(c);
 	if (s->accept_again)
-		vsock_kick(s);
+		virtio_serve_again(&s->base, 0);
 }
 
 void vsock_conn_end(struct vsock_conn *c, bool tell)

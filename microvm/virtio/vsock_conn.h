@@ -84,8 +84,7 @@ struct vsock {
 
 	bool live; /* between activation and reset */
 	bool tx_more, tx_stalled, rx_listening;
-	int kick_fd; /* eventfd: there is more to do */
-	struct loop_source *kick, *timer, *listener;
+	struct loop_source *timer, *listener;
 
 	LIST_HEAD(, vsock_conn) conns;
 	LIST_HEAD(, vsock_conn) buckets[VSOCK_BUCKETS];
@@ -93,7 +92,7 @@ struct vsock {
 	TAILQ_HEAD(, vsock_conn) timed; /* by deadline */
 	unsigned int n_conns;
 	uint32_t next_port;
-	bool accept_again;
+	bool accept_again; /* descriptors were out: when one is free */
 
 	struct vsock_packet resets[VSOCK_RESETS]; /* a ring */
 	unsigned int resets_head, n_resets;
@@ -103,7 +102,6 @@ struct vsock {
 };
 
 /* vsock.c */
-void vsock_kick(struct vsock *s); /* serves again in the loop's next round */
 /* Around what the loop calls: the lock, and at the end service of what is due. */
 void vsock_enter(struct vsock *s);
 void vsock_leave(struct vsock *s);
