@@ -203,7 +203,8 @@ static const int allowed_calls[] = {
 	SCMP_SYS(munmap),
 	SCMP_SYS(restart_syscall),
 	SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(sigaltstack), /* of a sanitizer, in builds with one */
+	/* a sanitizer, in builds with one */
+	SCMP_SYS(sigaltstack),
 };
 
 /* Calls that are allowed with some arguments: the argument's number, mask and value. */

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * virtio-fs in the VMM: tells the file server about activation and reset over its control socket and
+ * waits for the answer, so that what the driver sees is true of the server.
+ */
+#include "microvm/virtio/fs.h"
+
+#include <errno.h>
+#include <linux/virtio_fs.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
+#include <linux/virtio_ring.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "microvm/fsd/control.h"
+
+struct fs {
+	struct virtio_device device;
+	struct virtio_fs_config config; /* little-endian, as this host is */
+	int control_fd, irq_fd;
+	struct loop_source *source;
+	bool gone; /* the server has ended */
+};
+
+/* The next message: 1, 0 when none is there (with MSG_DONTWAIT), or -EPIPE. */
+static int receive(struct fs *fs, struct fsd_control *m, int flags)
+{
+	ssize_t n;
+
+	do {
+		n = recv(fs->control_fd, m, sizeof(*m), flags);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	if (n != (ssize_t)sizeof(*m))
+		return -EPIPE;
+	m->text[sizeof(m->text) - 1] = '\0';
+	return 1;
+}
+
+static void on_broken(struct fs *fs, const struct fsd_control *m)
+{
+	if (fs->device.active && m->what == FSD_BROKEN)
+		virtio_needs_reset(&fs->device, m->text);
+}
+
+static void on_gone(struct fs *fs)
+{
+	if (fs->gone)
+		return;
+	fs->gone = true;
+	loop_remove(fs->source); /* nothing more will come */
+	fs->source = NULL;
+	log_warn("device 'fs': the file server has ended");
+	virtio_needs_reset(&fs->device, "no file server");
+}
+
+/* On the I/O thread, like all of this: what the server says unasked. */
+static void on_control(void *arg, uint32_t events)
+{
+	struct fs *fs = arg;
+	struct fsd_control m;
+	int rc;
+
+	(void)events;
+	pthread_mutex_lock(&fs->device.lock);
+	while ((rc = receive(fs, &m, MSG_DONTWAIT)) > 0)
+		on_broken(fs, &m);
+	if (rc < 0)
+		on_gone(fs);
+	pthread_mutex_unlock(&fs->device.lock);
+}
+
+/* Waits for the answer, however long the server's present request takes. */
+static int wait_done(struct fs *fs, struct err *err)
+{
+	struct fsd_control m;
+
+	do {
+		if (receive(fs, &m, 0) < 0) {
+			on_gone(fs);
+			return err_set(err, EPIPE, "the file server has ended");
+		}
+	} while (m.what != FSD_DONE);
+	return m.code > 0 ? err_set(err, m.code, "%s", m.text) : 0;
+}
+
+static int activate(struct virtio_device *d, struct err *err)
+{
+	struct fs *fs = (struct fs *)(void *)d;
+	const int fds[] = {d->notify_fds[0], d->notify_fds[1], fs->irq_fd};
+	struct fsd_control m = {.what = FSD_ACTIVATE,
+				.event_idx = virtio_has(d, VIRTIO_RING_F_EVENT_IDX),
+				.queues = {d->setup[0], d->setup[1]}};
+	int rc;
+
+	if (fs->gone)
+		return err_set(err, EPIPE, "the file server has ended");
+	rc = fd_send(fs->control_fd, fds, ARRAY_SIZE(fds), &m, sizeof(m), err);
+	return rc < 0 ? rc : wait_done(fs, err);
+}
+
+static void reset(struct virtio_device *d)
+{
+	struct fs *fs = (struct fs *)(void *)d;
+	const struct fsd_control m = {.what = FSD_RESET};
+
+	if (fs->gone)
+		return;
+	if (send(fs->control_fd, &m, sizeof(m), MSG_NOSIGNAL) == (ssize_t)sizeof(m))
+		(void)wait_done(fs, NULL);
+}
+
+/* The kicks go to the server; this is the driver's without eventfd. */
+static void serve(struct virtio_device *d, unsigned int q)
+{
+	(void)d;
+	(void)q;
+}
+
+static void free_fs(struct virtio_device *d)
+{
+	struct fs *fs = (struct fs *)(void *)d;
+
+	loop_remove(fs->source);
+	free(fs);
+}
+
+static const struct virtio_ops fs_ops = {
+	.name = "fs",
+	.activate = activate,
+	.reset = reset,
+	.serve = serve,
+	.free = free_fs,
+};
+
+int virtio_fs_new(const struct virtio_host *host, const struct virtio_fs_options *options,
+		  struct virtio_device **ret, struct err *err)
+{
+	size_t tag_len = strlen(options->tag);
+	struct fs *fs;
+	int rc;
+
+	if (!tag_len || tag_len > VIRTIO_FS_TAG_MAX)
+		return err_set(err, EINVAL, "a file system tag of %zu bytes: '%s'", tag_len,
+			       options->tag);
+	fs = mem_xalloc(sizeof(*fs));
+	memcpy(fs->config.tag, options->tag, tag_len);
+	fs->config.num_request_queues = FSD_QUEUES - 1;
+	fs->control_fd = options->control_fd;
+	fs->irq_fd = options->irq_fd;
+	fs->device.ops = &fs_ops;
+	fs->device.id = VIRTIO_ID_FS;
+	fs->device.config = (uint8_t *)&fs->config;
+	fs->device.config_size = sizeof(fs->config);
+	fs->device.n_queues = FSD_QUEUES;
+	/* The server raises the line and cannot set the register. */
+	fs->device.interrupt_always = VIRTIO_MMIO_INT_VRING;
+	rc = virtio_init(&fs->device, host, err);
+	/* Whoever reads a kick must serve it. */
+	for (unsigned int q = 0; q < FSD_QUEUES; q++) {
+		loop_remove(fs->device.sources[q]);
+		fs->device.sources[q] = NULL;
+	}
+	if (!rc)
+		rc = loop_add(host->loop, fs->control_fd, EPOLLIN, on_control, fs, &fs->source,
+			      err);
+	if (rc < 0) {
+		virtio_destroy(&fs->device);
+		return rc;
+	}
+	*ret = &fs->device;
+	return 0;
+}

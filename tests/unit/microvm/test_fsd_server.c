@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The virtio-fs device with a real file server behind it, in its own process and cell: requests by
+ * the rings, activation and reset, the server's end. And the cell, tried from inside.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/fuse.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "microvm/fsd/sandbox.h"
+#include "microvm/fsd/server.h"
+#include "microvm/virtio/fs.h"
+#include "tests/unit/base/tmp.h"
+#include "tests/unit/microvm/fake.h"
+
+#define REQUEST_AT 0x100000u
+#define ANSWER_AT  0x200000u
+#define HIPRIO     0
+#define REQUESTS   1
+
+static struct fake guest;
+static struct fsd_server server = FSD_SERVER_INIT;
+static int irq_fd = -1;
+static uint64_t unique;
+
+/* --- set-up --- */
+
+static int shared_dir(void)
+{
+	int fd = openat(tmp_fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static int setup(void **state)
+{
+	const struct guest_memory_config config = {.size = FAKE_RAM, .shared = true};
+
+	if (geteuid() != 0)
+		return tmp_setup(state);
+	assert_int_equal(tmp_setup(state), 0);
+	assert_int_equal(mkdirat(tmp_fd, "root", 0755), 0);
+	tmp_write("root/file", "content");
+	tmp_write("secret", "secret");
+	fake_setup(&guest);
+	guest_memory_free(&guest.memory);
+	assert_int_equal(guest_memory_new(&config, &guest.memory, NULL), 0);
+	irq_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert_true(irq_fd >= 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	if (guest.loop) {
+		fake_teardown(&guest);
+		fsd_server_end(&server);
+		fd_close(irq_fd);
+		guest = (struct fake){0};
+	}
+	return tmp_teardown(state);
+}
+
+#define server_test(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+static void needs_root(void)
+{
+	if (geteuid() != 0) {
+		print_message("# needs root\n");
+		skip();
+	}
+}
+
+static void spawn(bool readonly)
+{
+	int dir_fd = shared_dir();
+	struct fsd_spawn_config config = {
+		.dir_fd = dir_fd, .readonly = readonly, .memory = &guest.memory};
+	struct err err = ERR_INIT;
+
+	if (fsd_spawn(&config, &server, &err) || fsd_server_wait(&server, &err))
+		fail_msg("%s", err.msg);
+	fd_close(dir_fd);
+}
+
+static void add_device(void)
+{
+	struct virtio_fs_options options = {
+		.tag = "hull0", .control_fd = server.control_fd, .irq_fd = irq_fd};
+	struct err err = ERR_INIT;
+
+	if (virtio_fs_new(&guest.host, &options, &guest.d, &err))
+		fail_msg("%s", err.msg);
+}
+
+/* --- a driver --- */
+
+static void kick(unsigned int q)
+{
+	const uint64_t one = 1;
+
+	assert_int_equal(write(guest.d->notify_fds[q], &one, sizeof(one)), sizeof(one));
+}
+
+static void wait_interrupt(void)
+{
+	struct pollfd p = {irq_fd, POLLIN, 0};
+	uint64_t count;
+
+	assert_int_equal(poll(&p, 1, 20000), 1);
+	assert_int_equal(read(irq_fd, &count, sizeof(count)), sizeof(count));
+}
+
+/* Asks for the next interrupt, as a driver does that has seen all answers (VIRTIO_F_EVENT_IDX). */
+static void expect_interrupt(unsigned int q)
+{
+	guest.queues[q].avail->ring[FAKE_SIZE] = guest.queues[q].last_used;
+}
+
+/* Sends a request; its answer, header and all, is at ANSWER_AT. Returns the answer's error. */
+static int request(uint32_t opcode, uint64_t node, const void *arg, size_t len)
+{
+	struct fuse_in_header h = {.len = (uint32_t)(sizeof(h) + len),
+				   .opcode = opcode,
+				   .unique = ++unique,
+				   .nodeid = node};
+	const struct fake_buf bufs[] = {{REQUEST_AT, sizeof(h), false},
+					{REQUEST_AT + sizeof(h), (uint32_t)len, false},
+					{ANSWER_AT, sizeof(struct fuse_out_header), true},
+					{ANSWER_AT + sizeof(struct fuse_out_header), 65536, true}};
+	struct fuse_out_header out;
+	uint16_t head;
+	uint32_t used;
+
+	memcpy(fake_at(&guest, REQUEST_AT), &h, sizeof(h));
+	if (len)
+		memcpy(fake_at(&guest, REQUEST_AT + sizeof(h)), arg, len);
+	expect_interrupt(REQUESTS);
+	fake_add(&guest, REQUESTS, 8, bufs, 4);
+	kick(REQUESTS);
+	wait_interrupt();
+	assert_true(fake_used(&guest, REQUESTS, &head, &used));
+	assert_int_equal(head, 8);
+	memcpy(&out, fake_at(&guest, ANSWER_AT), sizeof(out));
+	assert_int_equal(out.len, used);
+	assert_int_equal(out.unique, unique);
+	return out.error;
+}
+
+static const void *answered(void)
+{
+	return fake_at(&guest, ANSWER_AT + sizeof(struct fuse_out_header));
+}
+
+static int init(void)
+{
+	struct fuse_init_in in = {.major = 7, .minor = 38, .flags = ~0u};
+
+	return request(FUSE_INIT, 0, &in, sizeof(in));
+}
+
+static uint64_t look_up(const char *name)
+{
+	const struct fuse_entry_out *e = answered();
+
+	assert_int_equal(request(FUSE_LOOKUP, 1, name, strlen(name) + 1), 0);
+	return e->nodeid;
+}
+
+static void start(bool readonly)
+{
+	needs_root();
+	spawn(readonly);
+	add_device();
+	fake_start(&guest, 0);
+	assert_int_equal(init(), 0);
+}
+
+/* --- tests of the device --- */
+
+static void test_registers(void **state)
+{
+	uint8_t config[40] = {0};
+
+	(void)state;
+	needs_root();
+	spawn(false);
+	add_device();
+	assert_int_equal(fake_read(&guest, VIRTIO_MMIO_DEVICE_ID), 26);
+	virtio_mmio_read(guest.d, VIRTIO_MMIO_CONFIG, config, sizeof(config));
+	assert_memory_equal(config, "hull0\0", 6);
+	assert_int_equal(config[36], 1);
+	/* The server raises the line, and cannot set this. */
+	assert_int_equal(fake_read(&guest, VIRTIO_MMIO_INTERRUPT_STATUS), 1);
+	fake_write(&guest, VIRTIO_MMIO_INTERRUPT_ACK, 1);
+	assert_int_equal(fake_read(&guest, VIRTIO_MMIO_INTERRUPT_STATUS), 1);
+}
+
+static void test_tag(void **state)
+{
+	struct virtio_fs_options options = {.control_fd = -1, .irq_fd = -1};
+	struct virtio_device *d;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	needs_root();
+	options.tag = "";
+	assert_int_equal(virtio_fs_new(&guest.host, &options, &d, &err), -EINVAL);
+	options.tag = "1234567890123456789012345678901234567";
+	assert_int_equal(virtio_fs_new(&guest.host, &options, &d, &err), -EINVAL);
+}
+
+static void test_requests(void **state)
+{
+	struct fuse_getattr_in getattr = {0};
+	struct fuse_open_in open_in = {.flags = O_RDWR};
+	struct fuse_read_in read_in = {.size = 100};
+	const struct fuse_open_out *opened = answered();
+	uint64_t node;
+
+	(void)state;
+	start(false);
+	node = look_up("file");
+	assert_int_equal(request(FUSE_OPEN, node, &open_in, sizeof(open_in)), 0);
+	read_in.fh = opened->fh;
+	assert_int_equal(request(FUSE_READ, node, &read_in, sizeof(read_in)), 0);
+	assert_memory_equal(answered(), "content", 7);
+	assert_int_equal(request(FUSE_GETATTR, 0x1234, &getattr, sizeof(getattr)), -ESTALE);
+}
+
+/* Many at once, and without an answer by the other queue. */
+static void test_many(void **state)
+{
+	struct fuse_in_header h = {.len = sizeof(h) + sizeof(struct fuse_forget_in),
+				   .opcode = FUSE_FORGET};
+	struct fuse_forget_in forget = {.nlookup = 1};
+	struct fuse_getattr_in getattr = {0};
+	const struct fake_buf bufs[] = {{REQUEST_AT, h.len, false}};
+	uint16_t head;
+	uint32_t len;
+
+	(void)state;
+	start(false);
+	h.nodeid = look_up("file");
+	memcpy(fake_at(&guest, REQUEST_AT), &h, sizeof(h));
+	memcpy(fake_at(&guest, REQUEST_AT + sizeof(h)), &forget, sizeof(forget));
+	for (uint16_t i = 0; i < 200; i++)
+		fake_add(&guest, HIPRIO, i, bufs, 1);
+	guest.queues[HIPRIO].avail->ring[FAKE_SIZE] = 199; /* after the last one */
+	kick(HIPRIO);
+	wait_interrupt();
+	for (uint16_t i = 0; i < 200; i++) {
+		assert_true(fake_used(&guest, HIPRIO, &head, &len));
+		assert_int_equal(head, i);
+		assert_int_equal(len, 0);
+	}
+	assert_int_equal(request(FUSE_GETATTR, h.nodeid, &getattr, sizeof(getattr)), -ESTALE);
+}
+
+static void test_reset(void **state)
+{
+	const struct fake_buf bufs[] = {{REQUEST_AT, 64, false}, {ANSWER_AT, 4096, true}};
+	struct fuse_getattr_in getattr = {0};
+	struct pollfd p = {irq_fd, POLLIN, 0};
+	uint64_t node;
+
+	(void)state;
+	start(false);
+	node = look_up("file");
+	fake_reset(&guest);
+	fake_reset(&guest);
+	/* A driver that goes on asking is not heard. */
+	fake_add(&guest, REQUESTS, 8, bufs, 2);
+	guest.queues[REQUESTS].used->idx = 77;
+	kick(REQUESTS);
+	assert_int_equal(poll(&p, 1, 200), 0);
+	assert_int_equal(guest.queues[REQUESTS].used->idx, 77);
+	/* The next one begins anew: no files are known any more. */
+	fake_start(&guest, 0);
+	assert_int_equal(request(FUSE_GETATTR, 1, &getattr, sizeof(getattr)), -EIO);
+	assert_int_equal(init(), 0);
+	assert_int_equal(request(FUSE_GETATTR, node, &getattr, sizeof(getattr)), -ESTALE);
+	assert_true(look_up("file"));
+}
+
+static bool needs_reset(void)
+{
+	for (int i = 0; i < 200; i++) {
+		struct err err = ERR_INIT;
+
+		assert_int_equal(loop_turn(guest.loop, 100, &err), 0);
+		if (fake_read(&guest, VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET)
+			return true;
+	}
+	return false;
+}
+
+/* The available index runs ahead of the queue: the server stops, the device asks for a reset. */
+static void test_wrong_index(void **state)
+{
+	(void)state;
+	start(false);
+	guest.queues[REQUESTS].avail->idx += 1000;
+	kick(REQUESTS);
+	assert_true(needs_reset());
+	for (int i = 0; i < 1000; i++)
+		kick(REQUESTS);
+	fake_reset(&guest);
+	fake_start(&guest, 0);
+	assert_int_equal(init(), 0);
+	assert_true(look_up("file"));
+}
+
+/* Malformed chains come back empty and the others are served. */
+static void test_wrong_chains(void **state)
+{
+	static const struct fake_buf wrong[][2] = {
+		{{ANSWER_AT, 64, true}, {REQUEST_AT, 64, false}},
+		{{FAKE_RAM - 4, 64, false}, {ANSWER_AT, 64, true}},
+		{{REQUEST_AT, 64, false}, {UINT64_MAX - 8, 64, true}},
+		{{REQUEST_AT, UINT32_MAX, false}, {ANSWER_AT, UINT32_MAX, true}},
+	};
+	const struct fake_buf no_room[] = {{REQUEST_AT, 41, false}, {ANSWER_AT, 15, true}};
+	const struct fake_buf empty[] = {{REQUEST_AT, 0, false}};
+	uint16_t head;
+	uint32_t len;
+
+	(void)state;
+	start(false);
+	for (unsigned int i = 0; i < ARRAY_SIZE(wrong) + 2; i++) {
+		expect_interrupt(REQUESTS);
+		if (i < ARRAY_SIZE(wrong))
+			fake_add(&guest, REQUESTS, 20, wrong[i], 2);
+		else
+			fake_add(&guest, REQUESTS, 20, i & 1 ? no_room : empty, i & 1 ? 2 : 1);
+		kick(REQUESTS);
+		wait_interrupt();
+		assert_true(fake_used(&guest, REQUESTS, &head, &len));
+		assert_int_equal(head, 20);
+		assert_int_equal(len, 0);
+		assert_true(look_up("file"));
+	}
+	assert_false(fake_read(&guest, VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+static void test_server_dies(void **state)
+{
+	(void)state;
+	start(false);
+	assert_int_equal(kill(server.pid, SIGKILL), 0);
+	assert_true(needs_reset());
+	fake_turns(&guest, 3);
+	fake_write(&guest, VIRTIO_MMIO_STATUS, 0);
+	assert_int_equal(fake_read(&guest, VIRTIO_MMIO_STATUS), 0);
+	/* No driver gets it to work again. */
+	fake_write(&guest, VIRTIO_MMIO_STATUS, 1);
+	fake_write(&guest, VIRTIO_MMIO_STATUS, 3);
+	fake_write(&guest, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
+	fake_write(&guest, VIRTIO_MMIO_DRIVER_FEATURES, 1);
+	fake_write(&guest, VIRTIO_MMIO_STATUS, 11);
+	fake_write(&guest, VIRTIO_MMIO_STATUS, 15);
+	assert_int_equal(fake_read(&guest, VIRTIO_MMIO_STATUS), 15 | VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+/* hull-vmm is gone: so is the server, without anybody to end it. */
+static void test_vmm_dies(void **state)
+{
+	int status;
+
+	(void)state;
+	needs_root();
+	spawn(false);
+	fd_close(fd_take(&server.control_fd));
+	assert_int_equal(waitpid(server.pid, &status, 0), server.pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	server = (struct fsd_server)FSD_SERVER_INIT;
+}
+
+static void test_readonly(void **state)
+{
+	struct fuse_open_in open_in = {.flags = O_RDWR};
+	uint64_t node;
+
+	(void)state;
+	start(true);
+	node = look_up("file");
+	assert_int_equal(request(FUSE_OPEN, node, &open_in, sizeof(open_in)), -EROFS);
+	assert_int_equal(request(FUSE_UNLINK, 1, "file", 5), -EROFS);
+}
+
+/* Files are made with their owner's ids inside the cell as well, and get file capabilities. */
+static void test_owner_in_cell(void **state)
+{
+	struct {
+		struct fuse_in_header h;
+		struct fuse_mkdir_in in;
+		char name[4];
+	} r = {.h = {.len = sizeof(r.h) + sizeof(r.in) + 4,
+		     .opcode = FUSE_MKDIR,
+		     .nodeid = 1,
+		     .uid = 1234,
+		     .gid = 4321},
+	       .in = {.mode = 0750},
+	       .name = "dir"};
+	const struct fake_buf bufs[] = {{REQUEST_AT, sizeof(r), false}, {ANSWER_AT, 4096, true}};
+	struct stat st;
+	uint16_t head;
+	uint32_t len;
+
+	(void)state;
+	start(false);
+	memcpy(fake_at(&guest, REQUEST_AT), &r, sizeof(r));
+	expect_interrupt(REQUESTS);
+	fake_add(&guest, REQUESTS, 8, bufs, 2);
+	kick(REQUESTS);
+	wait_interrupt();
+	assert_true(fake_used(&guest, REQUESTS, &head, &len));
+	assert_int_equal(fstatat(tmp_fd, "root/dir", &st, 0), 0);
+	assert_int_equal(st.st_uid, 1234);
+	assert_int_equal(st.st_gid, 4321);
+	assert_int_equal(st.st_mode, S_IFDIR | 0750);
+}
+
+/* --- tests of the cell --- */
+
+/* In the cell: 0 when the attempt was refused. Or it does not come back (SIGSYS). */
+typedef int attempt_fn(int dir_fd, int proc_fd);
+
+/* Runs fn in a cell over root/, locked or not. Its result, or 128 + the signal that ended it. */
+static int in_cell(attempt_fn *fn, bool readonly, bool lock)
+{
+	int dir_fd, proc_fd, status, pipe_fds[2], root = shared_dir();
+	struct err err = ERR_INIT;
+	int tree = fsd_cell_tree(root, readonly, false, &err);
+	pid_t pid;
+
+	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+	if (tree < 0)
+		fail_msg("%s", err.msg);
+	pid = fsd_cell_fork(&err);
+	if (pid == 0) {
+		if (fsd_cell_enter(pipe_fds[1], tree, &dir_fd, &proc_fd, &err) ||
+		    (lock && fsd_cell_lock(&err))) {
+			(void)!write(pipe_fds[1], &err, sizeof(err));
+			_exit(99);
+		}
+		_exit(fn(dir_fd, proc_fd));
+	}
+	fd_close(pipe_fds[1]);
+	fd_close(tree);
+	fd_close(root);
+	if (pid < 0)
+		fail_msg("%s", err.msg);
+	if (read(pipe_fds[0], &err, sizeof(err)) == sizeof(err))
+		fail_msg("%s", err.msg);
+	fd_close(pipe_fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int opens_outside(int dir_fd, int proc_fd)
+{
+	static const char *const paths[] = {"/etc/passwd", "/proc/self/root", "../../etc/passwd",
+					    "..",          "../..",           "/.."};
+	struct stat root, st;
+
+	if (fstat(dir_fd, &root) < 0)
+		return 1;
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		int fd = openat(dir_fd, paths[i], O_PATH | O_CLOEXEC);
+
+		/* What opens is the root itself. */
+		if (fd >= 0 && (fstat(fd, &st) < 0 || st.st_ino != root.st_ino))
+			return 2 + (int)i;
+	}
+	/* From /proc/self/fd no way leads up into the host's /proc. */
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		int fd = openat(proc_fd, paths[i], O_PATH | O_CLOEXEC);
+
+		if (fd >= 0 && (fstat(fd, &st) < 0 || st.st_ino == 1))
+			return 20 + (int)i;
+	}
+	if (openat(proc_fd, "../root/etc", O_PATH | O_CLOEXEC) >= 0 ||
+	    openat(proc_fd, "../../1/root", O_PATH | O_CLOEXEC) >= 0)
+		return 30;
+	return openat(dir_fd, "file", O_RDONLY | O_CLOEXEC) < 0 ? 31 : 0;
+}
+
+static int follows_symlink(int dir_fd, int proc_fd)
+{
+	(void)proc_fd;
+	if (symlinkat("file", dir_fd, "link") < 0)
+		return 1;
+	return openat(dir_fd, "link", O_RDONLY | O_CLOEXEC) >= 0 || errno != ELOOP;
+}
+
+static int has_privileges(int dir_fd, int proc_fd)
+{
+	(void)proc_fd;
+	if (mknodat(dir_fd, "null", S_IFCHR | 0666, makedev(1, 3)) == 0)
+		return 1;
+	if (chroot(".") == 0 || unshare(CLONE_NEWNS) == 0 || sethostname("x", 1) == 0)
+		return 2;
+	if (getppid() != 0 || getpid() != 1)
+		return 3;
+	for (int fd = 3; fd < 1024; fd++)
+		if (fcntl(fd, F_GETFD) >= 0 && fd != dir_fd && fd != proc_fd)
+			if (fcntl(fd, F_GETFL) & O_PATH)
+				return 4;
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1;
+}
+
+static int writes_readonly(int dir_fd, int proc_fd)
+{
+	(void)proc_fd;
+	if (openat(dir_fd, "file", O_RDWR | O_CLOEXEC) >= 0 || errno != EROFS)
+		return 1;
+	if (mkdirat(dir_fd, "dir", 0755) == 0 || errno != EROFS)
+		return 2;
+	return fchmodat(dir_fd, "file", 0777, 0) == 0 || errno != EROFS;
+}
+
+static int calls_socket(int dir_fd, int proc_fd)
+{
+	(void)dir_fd;
+	(void)proc_fd;
+	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+static int calls_execve(int dir_fd, int proc_fd)
+{
+	char *argv[] = {NULL};
+
+	(void)dir_fd;
+	(void)proc_fd;
+	return execve("/file", argv, argv);
+}
+
+static int calls_ptrace(int dir_fd, int proc_fd)
+{
+	(void)dir_fd;
+	(void)proc_fd;
+	return (int)ptrace(PTRACE_TRACEME, 0, 0, 0);
+}
+
+static int calls_fork(int dir_fd, int proc_fd)
+{
+	(void)dir_fd;
+	(void)proc_fd;
+	return fork();
+}
+
+static int calls_mount(int dir_fd, int proc_fd)
+{
+	(void)dir_fd;
+	(void)proc_fd;
+	return mount("none", "/", "tmpfs", 0, NULL);
+}
+
+static int maps_code(int dir_fd, int proc_fd)
+{
+	(void)dir_fd;
+	(void)proc_fd;
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+	       MAP_FAILED;
+}
+
+static int makes_device(int dir_fd, int proc_fd)
+{
+	(void)proc_fd;
+	return mknodat(dir_fd, "null", S_IFCHR | 0666, makedev(1, 3));
+}
+
+static int opens_file(int dir_fd, int proc_fd)
+{
+	(void)proc_fd;
+	return openat(dir_fd, "file", O_RDONLY | O_CLOEXEC) < 0;
+}
+
+static void test_cell_root(void **state)
+{
+	(void)state;
+	needs_root();
+	assert_int_equal(in_cell(opens_outside, false, false), 0);
+	assert_int_equal(in_cell(follows_symlink, false, false), 0);
+	assert_int_equal(in_cell(has_privileges, false, false), 0);
+	assert_int_equal(in_cell(writes_readonly, true, false), 0);
+}
+
+static void test_cell_calls(void **state)
+{
+	static attempt_fn *const attempts[] = {calls_socket, calls_execve, calls_ptrace, calls_fork,
+					       calls_mount,  maps_code,    makes_device};
+
+	(void)state;
+	needs_root();
+	assert_int_equal(in_cell(opens_file, false, true), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++)
+		assert_int_equal(in_cell(attempts[i], false, true), 128 + SIGSYS);
+}
+
+/* No cell, no server. */
+static void test_cell_impossible(void **state)
+{
+	struct fsd_spawn_config config = {.memory = &guest.memory};
+	struct fsd_server s;
+	struct err err = ERR_INIT;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	needs_root();
+	config.dir_fd = shared_dir();
+	pid = fork();
+	if (pid == 0)
+		_exit(setuid(65534) < 0 || fsd_spawn(&config, &s, &err) != -EPERM || !err.msg[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	/* A file is no directory to share; memory of one's own cannot be served. */
+	fd_close(config.dir_fd);
+	config.dir_fd = openat(tmp_fd, "secret", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fsd_spawn(&config, &server, &err), 0);
+	assert_true(fsd_server_wait(&server, &err) < 0);
+	assert_non_null(strstr(err.msg, "file server: "));
+	fd_close(config.dir_fd);
+	config.memory = &(struct guest_memory){.fd = -1};
+	assert_int_equal(fsd_spawn(&config, &s, &err), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		server_test(test_registers),     server_test(test_tag),
+		server_test(test_requests),      server_test(test_many),
+		server_test(test_reset),         server_test(test_wrong_index),
+		server_test(test_wrong_chains),  server_test(test_server_dies),
+		server_test(test_vmm_dies),      server_test(test_readonly),
+		server_test(test_owner_in_cell), server_test(test_cell_root),
+		server_test(test_cell_calls),    server_test(test_cell_impossible),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
