@@ -18,8 +18,8 @@
 #include "microvm/virtio/transport.h"
 
 #define ALWAYS_OFFERED (1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_RING_F_EVENT_IDX)
-#define BUDGET         VIRTQ_SIZE_MAX /* requests a wakeup */
-#define SIGNAL_EVERY   16             /* of them, so that the driver can begin with the first */
+#define BUDGET         64 /* requests a wakeup */
+#define SIGNAL_EVERY   16 /* of them, so that the driver can begin with the first */
 
 /* ---- queues, on the I/O thread ---- */
 
