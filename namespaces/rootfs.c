@@ -201,6 +201,16 @@ static bool leaves_nothing_shared(unsigned long propagation)
 	return (propagation & MS_REC) && !(propagation & MS_SHARED);
 }
 
+static int set_propagation(unsigned long how, struct err *err)
+{
+	if (mount(NULL, "/", NULL, how, NULL) == 0)
+		return 0;
+	if (errno == EINVAL)
+		return err_set(err, EINVAL,
+			       "set the propagation of '/': not a mount point, as in a chroot");
+	return err_sys(err, "set the propagation of '/'");
+}
+
 /*
  * Nothing that is mounted from here on may reach the host. pivot_root(2) wants the mount that
  * holds the root, and a clone of it, not to be shared; where it still is, it is found upwards.
@@ -211,9 +221,10 @@ static int isolate(const struct ns_rootfs_state *st, struct err *err)
 	unsigned long parent = how & MS_SLAVE ? MS_SLAVE : MS_PRIVATE;
 	FREE char *p = mem_xstrdup(st->root_path);
 	char *slash;
+	int rc = set_propagation(how, err);
 
-	if (mount(NULL, "/", NULL, how, NULL) < 0)
-		return err_sys(err, "set the propagation of '/'");
+	if (rc < 0)
+		return rc;
 	if (leaves_nothing_shared(how))
 		return 0;
 	while (mount(NULL, p, NULL, parent, NULL) < 0) {

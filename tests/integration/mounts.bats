@@ -130,6 +130,27 @@ mount_options() { # MOUNTPOINT
 	done
 }
 
+# As by hand or by a builder of packages. The bundle is below the new root, under its own name.
+in_chroot() { # COMMAND-BEFORE
+	unshare --mount --propagation private sh -ec "$1"'
+		for name in proc sys dev; do
+			mkdir -p "$1/$name"
+			mount --rbind "/$name" "$1/$name"
+		done
+		cp "$2" "$1/hull-oci"
+		exec chroot "$1" /hull-oci --root /state run --bundle / "$3"' sh "$BUNDLE" "$RUNTIME" "$ID" 3>&-
+}
+
+@test "a chroot has to be a mount point" {
+	only_hull
+	args echo inside
+	expect 1 in_chroot ''
+	one_error "propagation of '/'" 'not a mount point'
+	expect 0 in_chroot 'mount --bind "$1" "$1"; cd /;'
+	equal "$output" inside
+	rmdir "$BUNDLE/state"
+}
+
 @test "nothing that the container mounts reaches the host" {
 	mkdir "$T/host"
 	bind "$T/host" /host rbind
