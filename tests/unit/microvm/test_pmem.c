@@ -166,8 +166,8 @@ static void start(int fd)
 static uint32_t request(uint32_t type, uint32_t out, uint32_t in)
 {
 	const struct fake_buf bufs[] = {{REQUEST, out, false}, {RESPONSE, in, true}};
-	uint16_t head;
-	uint32_t len;
+	uint16_t head = 0;
+	uint32_t len = 0;
 
 	memcpy(fake_at(&f, REQUEST), &type, sizeof(type));
 	memset(fake_at(&f, RESPONSE), 0xee, 8);
@@ -224,8 +224,8 @@ static void test_bad_requests(void **state)
 static void test_answer_into_region(void **state)
 {
 	const struct fake_buf bufs[] = {{REQUEST, 4, false}, {GPA, 4, true}};
-	uint16_t head;
-	uint32_t len;
+	uint16_t head = 0;
+	uint32_t len = 0;
 
 	(void)state;
 	start(-1);
