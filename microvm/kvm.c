@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 #include "base/fd.h"
@@ -28,7 +27,6 @@ static const struct {
 
 #define CPUID_1_ECX_VMX        5
 #define CPUID_80000001_ECX_SVM 2
-#define CPUID_HYPERVISOR       0x40000000
 
 static bool has_svm_or_vmx(void)
 {
@@ -37,15 +35,6 @@ static bool has_svm_or_vmx(void)
 	if (__get_cpuid(1, &a, &b, &c, &d) && (c >> CPUID_1_ECX_VMX & 1))
 		return true;
 	return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c >> CPUID_80000001_ECX_SVM & 1);
-}
-
-/* QEMU's TCG, whose SVM loses some of a guest's TSC deadline timers: processors never wake up. */
-static bool is_emulated(void)
-{
-	unsigned int a, signature[3];
-
-	__cpuid(CPUID_HYPERVISOR, a, signature[0], signature[1], signature[2]);
-	return memcmp(signature, "TCGTCGTCGTCG", sizeof(signature)) == 0;
 }
 
 static int open_device(struct err *err)
@@ -89,7 +78,7 @@ static int probe(struct kvm_host *k, struct err *err)
 		n = capability(k, KVM_CAP_NR_VCPUS);
 	k->max_cpus = n > 0 ? (unsigned int)n : 1;
 	k->readonly_memory = capability(k, KVM_CAP_READONLY_MEM);
-	k->tsc_deadline = capability(k, KVM_CAP_TSC_DEADLINE_TIMER) && !is_emulated();
+	k->tsc_deadline = capability(k, KVM_CAP_TSC_DEADLINE_TIMER);
 	k->hardware = has_svm_or_vmx();
 	return 0;
 }

@@ -14,7 +14,7 @@ struct kvm_host {
 	unsigned int max_cpus;
 	bool hardware; /* svm or vmx: ordinary guest kernels run; else a software KVM (PVM) */
 	bool readonly_memory; /* KVM_MEM_READONLY slots */
-	bool tsc_deadline;    /* of the in-kernel local APIC, and it works */
+	bool tsc_deadline;    /* of the in-kernel local APIC */
 };
 
 /*
