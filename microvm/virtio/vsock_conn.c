@@ -435,7 +435,7 @@ static int give_data(struct vsock_conn *c, const struct virtq_chain *chain)
 		room = VSOCK_BUF_SIZE;
 	m.msg_iovlen = iov_slice(virtq_chain_in(chain), chain->n_in, VSOCK_HDR, room, iov);
 	do {
-		n = recvmsg(c->fd, &m, MSG_DONTWAIT);
+		n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	} while (n < 0 && errno == EINTR);
 	if (n > 0) {
 		/* Less than asked for is all there was (man 7 epoll, questions and answers). */

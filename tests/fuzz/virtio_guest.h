@@ -54,6 +54,7 @@ static inline void guest_act(struct fake *f, struct input *in, unsigned int comm
 {
 	struct fake_buf b;
 	uint64_t at;
+	uint16_t by;
 
 	switch (command % 9) {
 	case 0:
@@ -85,7 +86,8 @@ static inline void guest_act(struct fake *f, struct input *in, unsigned int comm
 		fake_start(f, take(in, 8) & f->d->offered);
 		break;
 	case 7: /* the newest request again and again, or an index out of reach */
-		f->queues[take(in, 1) % f->d->n_queues].avail->idx += (uint16_t)take(in, 2) % 300;
+		by = (uint16_t)(take(in, 2) % 300);
+		f->queues[take(in, 1) % f->d->n_queues].avail->idx += by;
 		break;
 	default:
 		fake_turns(f, 1 + (unsigned int)take(in, 1) % 4);

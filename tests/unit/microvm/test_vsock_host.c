@@ -121,12 +121,12 @@ static void test_connect(void **state)
 
 static void test_line_in_parts(void **state)
 {
-	int fd = client("CONN");
+	int fd = client("CONNECT");
 	struct virtio_vsock_hdr h;
 
 	(void)state;
 	vguest_expect_none(&g);
-	assert_int_equal(write(fd, "ECT 7", 5), 5);
+	assert_int_equal(write(fd, " 7", 2), 2);
 	vguest_expect_none(&g);
 	assert_int_equal(write(fd, "\n", 1), 1);
 	h = vguest_expect(&g, VIRTIO_VSOCK_OP_REQUEST);
@@ -187,7 +187,7 @@ static void test_client_gives_up(void **state)
 	(void)vguest_expect(&g, VIRTIO_VSOCK_OP_REQUEST);
 	(void)close(fd);
 	(void)vguest_expect(&g, VIRTIO_VSOCK_OP_RST);
-	fd = client("CONN");
+	fd = client("CONNECT");
 	(void)close(fd);
 	vguest_expect_none(&g);
 }
