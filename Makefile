@@ -171,20 +171,32 @@ $(O)/tests/helper/%: tests/helper/%.c $(O)/.flags
 	$(Q)$(CC) $(STD) $(WARN) -O1 -g -static -o $@ $<
 
 .PHONY: tests unit check check-root check-machine demo
-tests: all $(UNIT_TESTS) $(HELPERS) ## build the programs and all tests
+# A guest of the tests' own, and the program that runs it.
+GUEST_TESTS := $(O)/tests/guest/host $(O)/tests/guest/initramfs
+$(O)/tests/guest/host: $(call obj,tests/guest/host.c) $(call libs,microvm base)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(EXT_LIBS)
+$(O)/tests/guest/guest: tests/guest/guest.c $(O)/.flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(STD) -O1 -g -static -o $@ $<
+$(O)/tests/guest/initramfs: microvm/guest/initramfs $(O)/tests/guest/guest
+	$(Q)microvm/guest/initramfs $(O)/tests/guest/guest $@
+
+tests: all $(UNIT_TESTS) $(HELPERS) $(GUEST_TESTS) ## build the programs and all tests
 
 unit: $(UNIT_TESTS) ## build and run the unit tests
 	$(Q)tests/run --build $(O) unit
 
 check: ## install what tests need, build, run all tests
-	$(Q)scripts/deps build test machine
-	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)scripts/deps build test machine guest
+	$(Q)$(MAKE) --no-print-directory tests $(O)/guest/vmlinux-fast
 	$(Q)tests/run --build $(O)
 
 check-root: tests ## run the unit and integration tests, as root
 	$(Q)tests/run --build $(O) unit integration
 
-check-machine: tests ## run the cgroup v2 tests in the emulated host
+check-machine: tests $(O)/guest/vmlinux-fast ## run what needs cgroup v2 or KVM in the emulated host
 	$(Q)tests/run --build $(O) machine
 
 demo: ## install what is missing, build, run a container

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "microvm/machine.h"
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "microvm/virtio/fs.h"
+#include "microvm/virtio/rng.h"
+#include "microvm/virtio/vsock.h"
+
+/*
+ * What spares time at boot or exits later. KVM's clock tells the TSC's frequency; there are no
+ * modules, no PIT to check a timer against, and a panic is to end the VM (reboot=k is the write to
+ * the keyboard controller that vcpu.c knows).
+ */
+#define CMDLINE                                                                                    \
+	"reboot=k panic=-1 nomodule tsc=reliable no_timer_check random.trust_cpu=on "              \
+	"rcupdate.rcu_expedited=1 swiotlb=noforce audit=0 net.ifnames=0"
+
+static int add_files(struct machine *m, const struct machine_config *c, struct err *err)
+{
+	const struct fsd_spawn_config spawn = {
+		.dir_fd = c->share_fd,
+		.submounts = true,
+		.cache = FSD_CACHE_AUTO,
+		.memory = vm_memory(m->vm),
+	};
+	struct virtio_fs_options options = {.tag = MACHINE_SHARE_TAG};
+	struct virtio_device *d = NULL;
+	struct virtio_host host;
+	int rc;
+
+	if ((rc = vm_device_host(m->vm, &host, &options.irq_fd, err)) < 0 ||
+	    (rc = fsd_spawn(&spawn, &m->files, err)) < 0)
+		return rc;
+	options.control_fd = m->files.control_fd;
+	rc = virtio_fs_new(&host, &options, &d, err);
+	return rc < 0 ? rc : vm_add_device(m->vm, d, err);
+}
+
+static int add_sockets(struct machine *m, const struct machine_config *c, struct err *err)
+{
+	const struct vsock_config config = {
+		.guest_cid = MACHINE_GUEST_CID,
+		.connect = c->connect,
+		.arg = c->arg,
+		.listen_fd = -1,
+	};
+	struct virtio_device *d = NULL;
+	struct virtio_host host;
+	int rc = vm_device_host(m->vm, &host, NULL, err);
+
+	if (rc == 0)
+		rc = virtio_vsock_new(&host, &config, &d, err);
+	return rc < 0 ? rc : vm_add_device(m->vm, d, err);
+}
+
+static int add_entropy(struct machine *m, struct err *err)
+{
+	struct virtio_device *d = NULL;
+	struct virtio_host host;
+	int rc = vm_device_host(m->vm, &host, NULL, err);
+
+	if (rc == 0)
+		rc = virtio_rng_new(&host, &d, err);
+	return rc < 0 ? rc : vm_add_device(m->vm, d, err);
+}
+
+static int boot(struct machine *m, const struct machine_config *c, struct err *err)
+{
+	BUF cmdline = BUF_INIT;
+	const struct boot_config config = {
+		.kernel_fd = c->kernel_fd,
+		.initramfs_fd = c->initramfs_fd,
+		.kernel_name = "guest",
+		.random_seed = true,
+	};
+	struct boot_config with_cmdline = config;
+
+	buf_addf(&cmdline, CMDLINE " %s", c->serial_fd >= 0 ? "console=ttyS0" : "quiet loglevel=0");
+	if (c->cmdline)
+		buf_addf(&cmdline, " %s", c->cmdline);
+	with_cmdline.cmdline = buf_str(&cmdline);
+	return vm_boot(m->vm, &with_cmdline, err);
+}
+
+static int set_up(struct machine *m, struct kvm_host *kvm, const struct machine_config *c,
+		  struct err *err)
+{
+	const struct vm_config config = {
+		.cpus = c->cpus,
+		.memory = {.size = c->memory, .shared = true},
+		.serial_fd = c->serial_fd,
+	};
+	int rc = vm_new(kvm, &config, &m->vm, err);
+
+	/* The server is forked first of all: it must not hold the descriptors of other devices. */
+	if (rc < 0 || (rc = add_files(m, c, err)) < 0 || (rc = add_sockets(m, c, err)) < 0 ||
+	    (rc = add_entropy(m, err)) < 0 || (rc = boot(m, c, err)) < 0 ||
+	    (rc = fsd_server_wait(&m->files, err)) < 0)
+		return rc;
+	return vm_start(m->vm, err);
+}
+
+int machine_start(const struct machine_config *config, struct machine *ret, struct err *err)
+{
+	struct machine m = MACHINE_INIT;
+	struct kvm_host kvm;
+	int rc = kvm_host_open(config->kvm_fd, &kvm, err);
+
+	*ret = m;
+	if (rc < 0)
+		return rc;
+	rc = kvm_host_check_linux(&kvm, err);
+	if (rc == 0)
+		rc = set_up(&m, &kvm, config, err);
+	kvm_host_close(&kvm);
+	if (rc < 0) {
+		machine_end(&m);
+		return rc;
+	}
+	*ret = m;
+	return 0;
+}
+
+void machine_end(struct machine *m)
+{
+	vm_free(m->vm);
+	fsd_server_end(&m->files);
+	*m = (struct machine)MACHINE_INIT;
+}

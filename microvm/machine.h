@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The virtual machine of a container: a VM with the devices that its guest expects, and the process
+ * that serves its files.
+ */
+#ifndef HULL_MICROVM_MACHINE_H
+#define HULL_MICROVM_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "microvm/fsd/server.h"
+#include "microvm/microvm.h"
+
+#define MACHINE_SHARE_TAG "hull" /* of the shared directory's file system */
+#define MACHINE_GUEST_CID 3
+
+struct machine_config {
+	int kvm_fd;                  /* -1: opens /dev/kvm; owned from now on */
+	int kernel_fd, initramfs_fd; /* borrowed */
+	int share_fd;                /* the shared directory; borrowed */
+	int serial_fd;               /* the kernel's messages go there; -1: it has no serial port */
+	unsigned int cpus;
+	uint64_t memory;     /* bytes */
+	const char *cmdline; /* more words for the kernel, or NULL */
+	/* The guest connects to a port of the host, see vsock.h. */
+	int (*connect)(void *arg, uint32_t port);
+	void *arg;
+};
+
+struct machine {
+	struct vm *vm;
+	struct fsd_server files;
+};
+
+#define MACHINE_INIT                                                                               \
+	{                                                                                          \
+		NULL, FSD_SERVER_INIT                                                              \
+	}
+
+/* The caller has one thread; when it returns the guest runs. *ret is MACHINE_INIT after a failure. */
+int machine_start(const struct machine_config *config, struct machine *ret,
+		  struct err *err) MUST_CHECK;
+void machine_end(struct machine *m);
+
+#endif
