@@ -140,12 +140,12 @@ static int set_fpu(int fd, struct err *err)
 static int set_lapic(int fd, struct err *err)
 {
 	struct kvm_lapic_state s;
-	const uint32_t extint = APIC_EXTINT, nmi = APIC_NMI;
+	const uint32_t lint0 = APIC_EXTINT, lint1 = APIC_NMI;
 
 	if (ioctl(fd, KVM_GET_LAPIC, &s) < 0)
 		return err_sys(err, "KVM_GET_LAPIC");
-	memcpy(s.regs + APIC_LVT0, &extint, sizeof(extint));
-	memcpy(s.regs + APIC_LVT1, &nmi, sizeof(nmi));
+	memcpy(s.regs + APIC_LVT0, &lint0, sizeof(lint0));
+	memcpy(s.regs + APIC_LVT1, &lint1, sizeof(lint1));
 	return ioctl(fd, KVM_SET_LAPIC, &s) < 0 ? err_sys(err, "KVM_SET_LAPIC") : 0;
 }
 
