@@ -13,8 +13,8 @@
  * the keyboard controller that vcpu.c knows).
  */
 #define CMDLINE                                                                                    \
-	"reboot=k panic=-1 nomodule tsc=reliable no_timer_check random.trust_cpu=on "              \
-	"rcupdate.rcu_expedited=1 swiotlb=noforce audit=0 net.ifnames=0"
+	"reboot=k panic=-1 tsc=reliable no_timer_check random.trust_cpu=on "              \
+	"rcupdate.rcu_expedited=1 swiotlb=noforce net.ifnames=0"
 
 static int add_files(struct machine *m, const struct machine_config *c, struct err *err)
 {
