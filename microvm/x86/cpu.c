@@ -152,15 +152,13 @@ static int set_lapic(int fd, struct err *err)
 /* One by one: some KVM back ends refuse some, and KVM_SET_MSRS stops at the first it refuses. */
 static int set_msrs(int fd, struct err *err)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(boot_msrs); i++) {
-		struct {
-			struct kvm_msrs head;
-			struct kvm_msr_entry entry;
-		} msr = {.head = {.nmsrs = 1}};
+	FREE struct kvm_msrs *msr = mem_xalloc(sizeof(*msr) + sizeof(msr->entries[0]));
 
-		msr.entry.index = boot_msrs[i].index;
-		msr.entry.data = boot_msrs[i].value;
-		if (ioctl(fd, KVM_SET_MSRS, &msr) == 1)
+	for (size_t i = 0; i < ARRAY_SIZE(boot_msrs); i++) {
+		msr->nmsrs = 1;
+		msr->entries[0].index = boot_msrs[i].index;
+		msr->entries[0].data = boot_msrs[i].value;
+		if (ioctl(fd, KVM_SET_MSRS, msr) == 1)
 			continue;
 		if (boot_msrs[i].required)
 			return err_set(err, ENOTSUP, "KVM refuses MSR %#x", boot_msrs[i].index);

@@ -39,7 +39,7 @@ static int tear_down(void **state)
 static uint32_t ask(const struct fake_buf *bufs, unsigned int n)
 {
 	uint16_t head;
-	uint32_t len;
+	uint32_t len = 0;
 
 	fake_add(&f, 0, 0, bufs, n);
 	fake_write(&f, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
