@@ -50,7 +50,7 @@ uint32_t fsd_open_flags(struct fsd *f, struct fsd_node *node, int fd, uint32_t g
 
 	switch (f->cache) {
 	case FSD_CACHE_AUTO:
-		flags = unchanged(node, fd) ? FOPEN_KEEP_CACHE : 0;
+		flags = node->type == S_IFREG && unchanged(node, fd) ? FOPEN_KEEP_CACHE : 0;
 		break;
 	case FSD_CACHE_ALWAYS:
 		flags = FOPEN_KEEP_CACHE | (node->type == S_IFDIR ? FOPEN_CACHE_DIR : 0);

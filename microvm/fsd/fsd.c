@@ -21,6 +21,8 @@
 
 /* Descriptors that are not for files: queues, control, and those opened for a moment. */
 #define RESERVED_FDS 64
+/* Each holds kernel memory, and a file whose descriptor was closed is soon opened again. */
+#define MAX_FDS 65536
 
 static const uint64_t wanted_features =
 	FUSE_ASYNC_READ | FUSE_ATOMIC_O_TRUNC | FUSE_BIG_WRITES | FUSE_AUTO_INVAL_DATA |
@@ -307,13 +309,13 @@ size_t fsd_handle(struct fsd *f, const struct iovec *out, size_t n_out, const st
 static uint32_t fd_budget(uint32_t wanted)
 {
 	struct rlimit limit;
-	uint32_t most = 256;
+	uint32_t most = MAX_FDS;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
-		if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
-			most = limit.rlim_cur < 1u << 20 ? (uint32_t)limit.rlim_cur : 1u << 20;
+		if (limit.rlim_cur < most)
+			most = (uint32_t)limit.rlim_cur;
 	}
 	most = most > 2 * RESERVED_FDS ? most - RESERVED_FDS : most / 2;
 	return wanted && wanted < most ? wanted : most;

@@ -268,6 +268,7 @@ static bool is_below(const struct fsd_node *node, const struct fsd_node *top)
 static void set_name(struct fsd *f, struct fsd_node *node, struct fsd_node *dir, const char *name)
 {
 	struct fsd_node *old = node->parent;
+	const size_t size = strlen(name) + 1;
 
 	if (node == f->root || node == dir ||
 	    (old == dir && node->name && !strcmp(node->name, name)))
@@ -283,7 +284,10 @@ static void set_name(struct fsd *f, struct fsd_node *node, struct fsd_node *dir,
 			node_free(f, old);
 		}
 	}
-	node->name = mem_xstrdup(name);
+	/* Without memory it has no name, and its descriptor for good. */
+	node->name = mem_try_calloc(1, size);
+	if (node->name)
+		memcpy(node->name, name, size);
 }
 
 static struct fsd_node *node_new(struct fsd *f, const struct statx *st)

@@ -206,7 +206,7 @@ run_child(const struct fsd_spawn_config *config, int control_fd, int tree_fd)
 
 	if (!answer(&s, rc < 0 ? FSD_FAILED : FSD_READY, &err) && !rc)
 		fsd_serve(f, config->memory, control_fd);
-	_exit(rc < 0);
+	_exit(rc < 0 ? 1 : 0);
 }
 
 int fsd_spawn(const struct fsd_spawn_config *config, struct fsd_server *ret, struct err *err)

@@ -70,7 +70,8 @@ static void on_control(void *arg, uint32_t events)
 
 	(void)events;
 	pthread_mutex_lock(&fs->device.lock);
-	while ((rc = receive(fs, &m, MSG_DONTWAIT)) > 0)
+	rc = receive(fs, &m, MSG_DONTWAIT);
+	if (rc > 0)
 		on_broken(fs, &m);
 	if (rc < 0)
 		on_gone(fs);

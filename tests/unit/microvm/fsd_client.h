@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "microvm/fsd/fsd.h"
 
 #define CLIENT_ROOM (1u << 20)
@@ -347,6 +348,74 @@ static inline void assert_guest_content(uint64_t node, const char *data)
 	assert_int_equal(do_read(node, fh, 0, 4096), strlen(data));
 	assert_memory_equal(answer, data, strlen(data));
 	assert_int_equal(do_release(node, fh), 0);
+}
+
+/* --- what the host sees --- */
+
+static inline void host_content(const char *name, const char *data, size_t len)
+{
+	FREE char *got = mem_xalloc(len + 1);
+	int fd = openat(root_fd, name, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(read(fd, got, len + 1), len);
+	assert_memory_equal(got, data, len);
+	(void)close(fd);
+}
+
+static inline struct stat host_stat(const char *name)
+{
+	struct stat st;
+
+	assert_int_equal(fstatat(root_fd, name, &st, AT_SYMLINK_NOFOLLOW), 0);
+	return st;
+}
+
+/* Skips a test of other owners, of file capabilities. */
+static inline void needs_root(void)
+{
+	if (geteuid() != 0) {
+		print_message("# needs root\n");
+		skip();
+	}
+}
+
+static inline void check_attr(const struct fuse_attr *a, const char *name)
+{
+	struct stat st = host_stat(name);
+
+	assert_int_equal(a->ino, st.st_ino);
+	assert_int_equal(a->size, st.st_size);
+	assert_int_equal(a->blocks, st.st_blocks);
+	assert_int_equal(a->mode, st.st_mode);
+	assert_int_equal(a->nlink, st.st_nlink);
+	assert_int_equal(a->uid, st.st_uid);
+	assert_int_equal(a->gid, st.st_gid);
+	assert_int_equal(a->mtime, st.st_mtim.tv_sec);
+	assert_int_equal(a->mtimensec, st.st_mtim.tv_nsec);
+	assert_int_equal(a->ctime, st.st_ctim.tv_sec);
+	assert_int_equal(a->ctimensec, st.st_ctim.tv_nsec);
+	assert_int_equal(a->atime, st.st_atim.tv_sec);
+}
+
+static inline int set_xattr(uint64_t node, const char *name, const char *value, uint32_t flags)
+{
+	struct {
+		uint32_t size, flags;
+	} in = {(uint32_t)strlen(value), flags};
+
+	client_begin(FUSE_SETXATTR, node);
+	client_add(&in, sizeof(in));
+	client_add_string(name);
+	client_add(value, strlen(value));
+	return client_send();
+}
+
+static inline int get_xattr(uint64_t node, const char *name, uint32_t size)
+{
+	struct fuse_getxattr_in in = {.size = size};
+
+	return call(FUSE_GETXATTR, node, &in, sizeof(in), name, NULL);
 }
 
 /* --- set-up --- */
