@@ -177,7 +177,7 @@ static void reset(void *arg)
 	d->status = 0;
 	d->features = d->driver_features = 0;
 	d->device_features_sel = d->driver_features_sel = d->queue_sel = 0;
-	d->interrupt_status = 0;
+	__atomic_store_n(&d->interrupt_status, 0, __ATOMIC_SEQ_CST);
 	for (unsigned int q = 0; q < VIRTIO_QUEUES_MAX; q++)
 		d->setup[q] = (struct virtq_setup){0};
 	pthread_mutex_unlock(&d->lock);
