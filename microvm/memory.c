@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One mapping for all RAM, whose addresses are reserved first together with an inaccessible page on
+ * either side, so that an error of ours beyond the ends is a fault and not somebody's memory. It
+ * begins on a huge page's boundary for the host's transparent ones.
+ */
 #include "microvm/memory.h"
 
 #include <errno.h>
@@ -82,6 +87,10 @@ int guest_memory_new(const struct guest_memory_config *config, struct guest_memo
 	if (size == 0 || size > RAM_MAX || size % (config->hugepages ? HUGE_PAGE : PAGE))
 		return err_set(err, EINVAL, "%llu bytes of memory: not a number of whole %spages",
 			       (unsigned long long)size, config->hugepages ? "2 MiB " : "");
+	/* The kernel would take it in silence and do nothing (man 2 madvise). */
+	if (config->shared && config->mergeable)
+		return err_set(err, EINVAL,
+			       "equal pages (KSM) of memory that another process maps");
 	rc = map(config, ret, err);
 	if (rc < 0) {
 		guest_memory_free(ret);

@@ -39,7 +39,7 @@ struct guest_memory_config {
 	uint64_t size;  /* bytes of RAM, whole pages */
 	bool shared;    /* a memfd: another process (virtio-fs) maps it too */
 	bool hugepages; /* MAP_HUGETLB / MFD_HUGETLB; an error when the host has too few */
-	bool mergeable; /* KSM */
+	bool mergeable; /* KSM; not of shared memory */
 };
 
 int guest_memory_new(const struct guest_memory_config *config, struct guest_memory *ret,

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The device's side of a split ring (virtio 1.2, 2.7). The barriers: what the available index covers
+ * is read after the index, what the used index covers is written before it; between writing our index
+ * and reading the driver's wish, and the other way round, lies a full fence, or both could go to
+ * sleep. Indirect descriptors are not offered, so one that is marked so is malformed.
+ */
 #include "microvm/virtio/queue.h"
 
 #include <errno.h>

@@ -153,13 +153,54 @@ static void huge_pages(void **state)
 	guest_memory_free(&m);
 }
 
+/* The kernel marks such memory "mg" in smaps (man 5 proc). */
+static bool is_mergeable(const void *p)
+{
+	char line[512], start[32];
+	bool here = false, found = false;
+	FILE *f = fopen("/proc/self/smaps", "re");
+
+	assert_non_null(f);
+	(void)snprintf(start, sizeof(start), "%lx-", (unsigned long)(uintptr_t)p);
+	while (fgets(line, sizeof(line), f)) {
+		if (strncmp(line, start, strlen(start)) == 0)
+			here = true;
+		if (here && strncmp(line, "VmFlags:", 8) == 0) {
+			found = strstr(line, " mg") != NULL;
+			break;
+		}
+	}
+	(void)fclose(f);
+	return found;
+}
+
+static void equal_pages(void **state)
+{
+	struct guest_memory_config config = {.size = MIB, .mergeable = true};
+	struct err e = ERR_INIT;
+	struct guest_memory m;
+	int rc = guest_memory_new(&config, &m, &e);
+
+	(void)state;
+	if (rc < 0) {
+		assert_non_null(strstr(e.msg, "KSM"));
+		printf("# needs a kernel with KSM: %s\n", e.msg);
+		skip();
+	}
+	assert_true(is_mergeable(m.map));
+	guest_memory_free(&m);
+	config.shared = true;
+	assert_int_equal(guest_memory_new(&config, &m, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "KSM"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(below_the_hole),      cmocka_unit_test(around_the_hole),
 		cmocka_unit_test(read_only_regions),   cmocka_unit_test(guards),
 		cmocka_unit_test(shared_with_another), cmocka_unit_test(wrong_sizes),
-		cmocka_unit_test(huge_pages),
+		cmocka_unit_test(huge_pages),          cmocka_unit_test(equal_pages),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
