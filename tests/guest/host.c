@@ -20,7 +20,8 @@
 #include "base/parse.h"
 #include "microvm/machine.h"
 
-#define TIMEOUT_MS 120000
+#define TIMEOUT_MS    120000
+#define LAST_WORDS_MS 300
 
 static int accepted[2]; /* a pipe from the I/O thread: our end of each connection */
 
@@ -38,15 +39,16 @@ static int on_connect(void *arg, uint32_t port)
 	return pair[1];
 }
 
-/* Passes the guest's words on until it ends. */
+/* Passes the guest's words on until it ends, and what is still on its way then. */
 static void follow(struct vm *vm)
 {
 	struct pollfd p[] = {{.fd = vm_wait_fd(vm), .events = POLLIN},
 			     {.fd = accepted[0], .events = POLLIN},
 			     {.fd = -1, .events = POLLIN}};
+	int timeout_ms = TIMEOUT_MS;
 	char text[4096];
 
-	while (poll(p, 3, TIMEOUT_MS) > 0) {
+	while (poll(p, 3, timeout_ms) > 0) {
 		if (p[1].revents && read(accepted[0], &p[2].fd, sizeof(int)) > 0)
 			p[1].fd = -1;
 		if (p[2].fd >= 0 && p[2].revents) {
@@ -56,11 +58,14 @@ static void follow(struct vm *vm)
 				p[2].fd = -1;
 			else
 				fwrite(text, 1, (size_t)n, stdout);
-		} else if (p[0].revents) {
-			return;
+		}
+		if (p[0].revents) {
+			p[0].fd = -1;
+			timeout_ms = LAST_WORDS_MS;
 		}
 	}
-	puts("timeout");
+	if (p[0].fd >= 0)
+		puts("timeout");
 }
 
 int main(int argc, char **argv)
