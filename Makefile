@@ -50,12 +50,13 @@ module_srcs = $(wildcard $(addsuffix /*.c,$(call dirs,$(1))))
 SRCS := $(foreach m,$(MODULES),$(call module_srcs,$(m)))
 OCI_SRCS := $(wildcard runtime/oci/*.c)
 CHECK_SRCS := $(wildcard microvm/check/*.c)
+GUEST_SRCS := $(wildcard microvm/guest/*.c)
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 lib = $(O)/lib$(1).a
 libs = $(foreach m,$(1),$(call lib,$(m)))
 LIBS := $(call libs,$(MODULES))
 
-PROGRAMS := $(O)/hull-oci $(O)/hull-netdev
+PROGRAMS := $(O)/hull-oci $(O)/hull-netdev $(O)/hull-agent
 
 .DEFAULT_GOAL := all
 .PHONY: all
@@ -71,6 +72,7 @@ endef
 $(foreach m,$(MODULES),$(eval $(call module_rule,$(m),$(call module_srcs,$(m)))))
 $(eval $(call module_rule,oci,$(filter-out runtime/oci/main.c,$(OCI_SRCS))))
 $(eval $(call module_rule,check,$(CHECK_SRCS)))
+$(eval $(call module_rule,guest,$(filter-out microvm/guest/main.c,$(GUEST_SRCS))))
 
 $(O)/%.o: %.c $(O)/.flags | $(O)/.headers
 	@mkdir -p $(@D)
@@ -93,6 +95,11 @@ endif
 $(O)/hull-netdev: $(call obj,namespaces/netdev/main.c) $(call libs,base)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -pie -Wl,-z,relro,-z,now -o $@ $^ -lmnl
+
+# The guest's first process: hull's runtime, and of microvm/ what both sides share.
+$(O)/hull-agent: $(call obj,microvm/guest/main.c) $(call libs,guest runtime namespaces cgroups microvm base)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(EXT_LIBS)
 
 # The version names the commit; a new one has only main.c built again.
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
@@ -122,8 +129,7 @@ $(O)/.headers:
 
 # The kernels are kept outside the tree by their inputs, Debian's source package among them: the script is always asked,
 # and what was built once is copied.
-GUEST_FILES := $(O)/guest/vmlinux-fast $(O)/guest/vmlinux-full \
-	$(if $(wildcard microvm/guest/*.c),$(O)/guest/initramfs)
+GUEST_FILES := $(O)/guest/vmlinux-fast $(O)/guest/vmlinux-full $(O)/guest/initramfs
 
 $(O)/guest/vmlinux-%: FORCE
 	$(Q)microvm/guest/kernel/build $* $@.new
@@ -209,8 +215,8 @@ demo: ## install what is missing, build, run a container
 
 # --- checks of the source ---
 
-ALL_SRCS := $(SRCS) $(OCI_SRCS) $(CHECK_SRCS)
-HEADERS := $(wildcard $(addsuffix /*.h,$(foreach m,$(MODULES),$(call dirs,$(m))) runtime/oci microvm/check))
+ALL_SRCS := $(SRCS) $(OCI_SRCS) $(CHECK_SRCS) $(GUEST_SRCS)
+HEADERS := $(wildcard $(addsuffix /*.h,$(foreach m,$(MODULES),$(call dirs,$(m))) runtime/oci microvm/check microvm/guest))
 
 .PHONY: lint layers headers analyze format format-check
 lint: ## banned functions, close-on-exec, SPDX lines, shellcheck, codespell

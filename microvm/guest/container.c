@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The operations on containers, each one call of the function that the command of hull-oci calls on
+ * a host. They run in a child (job.c) whose standard streams are those of the process to be made.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/path.h"
+#include "microvm/guest/ops.h"
+
+#define UNUSED(x) (void)(x)
+
+static char *bundle_path(const struct guest *g, const char *id)
+{
+	return mem_xprintf("%s/bundles/%s", g->place.dir, id);
+}
+
+static char *pid_path(const struct guest *g)
+{
+	return mem_xprintf("%s/agent/pid-%d", g->place.dir, (int)getpid());
+}
+
+/* What --pid-file has told, as output. */
+static int pass_pid(const char *path, int fd, struct err *err)
+{
+	BUF text = BUF_INIT;
+	uint32_t number = 0;
+	pid_t pid;
+	int rc = io_read_file(AT_FDCWD, path, 32, &text, err);
+
+	(void)unlink(path);
+	if (rc < 0)
+		return rc;
+	if (parse_u32(buf_str(&text), &number) < 0)
+		return err_set(err, EINVAL, "'%s' holds no process id", path);
+	pid = (pid_t)number;
+	rc = io_write(fd, &pid, sizeof(pid));
+	return rc < 0 ? err_code(err, -rc, "write a result") : 0;
+}
+
+/* ---- create and delete ---- */
+
+static int make_bundle(const char *bundle, const char *config, struct err *err)
+{
+	int rc = path_mkdirs(bundle, 0755, err);
+
+	if (rc < 0)
+		return rc;
+
+	CLOSE_FD int dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return err_sys(err, "open '%s'", bundle);
+	return io_replace_file(dir, "config.json", 0600, config, strlen(config), err);
+}
+
+/* Mounts below it are the host's and stay; so does the directory then. */
+static void remove_bundle(const struct guest *g, const char *id)
+{
+	FREE char *bundles = mem_xprintf("%s/bundles", g->place.dir);
+	CLOSE_FD int dir = open(bundles, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir >= 0)
+		(void)!path_remove_tree(dir, id, NULL);
+}
+
+int op_create(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
+	      int fd, struct err *err)
+{
+	const struct process *p = arg;
+	int rc = container_check_id(q->container, err);
+
+	if (rc < 0)
+		return rc;
+
+	FREE char *bundle = bundle_path(g, q->container);
+	FREE char *pid_file = pid_path(g);
+	const struct create_options o = {
+		.bundle = bundle,
+		.console_socket = stdio_console(p->io),
+		.pid_file = pid_file,
+		.no_pivot = q->no_pivot,
+		.no_new_keyring = q->no_new_keyring,
+	};
+
+	rc = make_bundle(bundle, q->text, err);
+	if (rc == 0)
+		rc = container_create(rt, q->container, &o, err);
+	return rc < 0 ? rc : pass_pid(pid_file, fd, err);
+}
+
+int op_delete(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
+	      int fd, struct err *err)
+{
+	int rc = container_check_id(q->container, err);
+
+	UNUSED(arg);
+	UNUSED(fd);
+	if (rc == 0)
+		rc = container_delete(rt, q->container, q->force, err);
+	if (rc == 0)
+		remove_bundle(g, q->container);
+	return rc;
+}
+
+/* ---- exec ---- */
+
+/* A file that holds text, by a path; *ret_fd must stay open. */
+static int make_file(const char *text, int *ret_fd, char **ret_path, struct err *err)
+{
+	CLOSE_FD int fd = memfd_create("hull-text", MFD_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return err_sys(err, "memfd_create");
+	rc = io_write(fd, text, strlen(text));
+	if (rc < 0)
+		return err_code(err, -rc, "write a file in memory");
+	*ret_path = mem_xprintf("/proc/self/fd/%d", fd);
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int op_exec(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
+	    int fd, struct err *err)
+{
+	const struct process *p = arg;
+	FREE char *pid_file = pid_path(g);
+	FREE char *process = NULL;
+	CLOSE_FD int file = -1;
+	int status = 0;
+	int rc = make_file(q->text, &file, &process, err);
+
+	if (rc < 0)
+		return rc;
+
+	const struct exec_options o = {
+		.process_file = process,
+		.console_socket = stdio_console(p->io),
+		.pid_file = pid_file,
+		.detach = true,
+	};
+
+	rc = container_exec(rt, q->container, &o, &status, err);
+	return rc < 0 ? rc : pass_pid(pid_file, fd, err);
+}
+
+/* ---- the others ---- */
+
+int op_start(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
+	     int fd, struct err *err)
+{
+	UNUSED(g);
+	UNUSED(arg);
+	UNUSED(fd);
+	return container_start(rt, q->container, err);
+}
+
+int op_signal(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
+	      int fd, struct err *err)
+{
+	UNUSED(g);
+	UNUSED(arg);
+	UNUSED(fd);
+	return container_kill(rt, q->container, (int)q->signal, q->all, err);
+}
+
+int op_update(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
+	      int fd, struct err *err)
+{
+	JSON *doc = NULL;
+	int rc = json_parse("resources", q->text, strlen(q->text), &doc, err);
+
+	UNUSED(g);
+	UNUSED(arg);
+	UNUSED(fd);
+	return rc < 0 ? rc : container_update(rt, q->container, json_root(doc), NULL, NULL, err);
+}
+
+int op_pause(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
+	     int fd, struct err *err)
+{
+	UNUSED(g);
+	UNUSED(arg);
+	UNUSED(fd);
+	return container_pause(rt, q->container, err);
+}
+
+int op_resume(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
+	      int fd, struct err *err)
+{
+	UNUSED(g);
+	UNUSED(arg);
+	UNUSED(fd);
+	return container_resume(rt, q->container, err);
+}
+
+int op_stats(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
+	     int fd, struct err *err)
+{
+	UNUSED(g);
+	UNUSED(arg);
+	return container_events(rt, q->container, 0, fd, err);
+}
+
+int op_ps(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
+	  int fd, struct err *err)
+{
+	struct container *c = NULL;
+	struct cgroup *cg = NULL;
+	FREE pid_t *pids = NULL;
+	size_t n = 0;
+	int rc = container_open(rt, q->container, CONTAINER_LOCK_NONE, &c, err);
+
+	UNUSED(g);
+	UNUSED(arg);
+	if (rc < 0)
+		return rc;
+	rc = container_cgroup(c, &cg, err);
+	if (rc == 0)
+		rc = cgroup_pids(cg, &pids, &n, err);
+	container_close(c);
+	if (rc < 0)
+		return rc;
+	rc = io_write(fd, pids, n * sizeof(*pids));
+	return rc < 0 ? err_code(err, -rc, "write a result") : 0;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the host asks to be mounted: a shared directory by its tag, a block device by its serial
+ * (which the host gave it, so that the order of devices means nothing). In a job, because a mount
+ * waits for the host's file server.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "microvm/guest/ops.h"
+
+#define BLOCK_DEVICES "/sys/block"
+#define SERIAL_MAX    256
+
+static const struct {
+	uint32_t flag;
+	unsigned long ms;
+} mount_flags[] = {
+	{PROTO_MOUNT_RDONLY, MS_RDONLY},   {PROTO_MOUNT_NOSUID, MS_NOSUID},
+	{PROTO_MOUNT_NODEV, MS_NODEV},     {PROTO_MOUNT_NOEXEC, MS_NOEXEC},
+	{PROTO_MOUNT_NOATIME, MS_NOATIME},
+};
+
+/* File systems whose source is no device. */
+static bool has_device(const char *type)
+{
+	static const char *const others[] = {"virtiofs", "tmpfs", "overlay", "ramfs"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		if (strcmp(type, others[i]) == 0)
+			return false;
+	}
+	return true;
+}
+
+static int get_flags(uint32_t given, unsigned long *ret, struct err *err)
+{
+	unsigned long ms = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(mount_flags); i++) {
+		if (given & mount_flags[i].flag)
+			ms |= mount_flags[i].ms;
+		given &= ~mount_flags[i].flag;
+	}
+	if (given)
+		return err_set(err, EINVAL, "mount flags 0x%x are not known", given);
+	*ret = ms;
+	return 0;
+}
+
+static bool has_serial(int dir, const char *name, const char *serial)
+{
+	FREE char *path = mem_xprintf("%s/serial", name);
+	BUF text = BUF_INIT;
+
+	if (io_read_file(dir, path, SERIAL_MAX, &text, NULL) < 0)
+		return false;
+	return strcspn(buf_str(&text), "\n") == strlen(serial) &&
+	       strncmp(buf_str(&text), serial, strlen(serial)) == 0;
+}
+
+/* /dev/NAME of the block device; caller frees. */
+static char *find_device(const char *serial, struct err *err)
+{
+	DIR *d = opendir(BLOCK_DEVICES);
+	char *found = NULL;
+
+	if (!d) {
+		(void)err_sys(err, "open '" BLOCK_DEVICES "'");
+		return NULL;
+	}
+	for (struct dirent *e = readdir(d); e && !found; e = readdir(d)) {
+		if (e->d_name[0] != '.' && has_serial(dirfd(d), e->d_name, serial))
+			found = mem_xprintf("/dev/%s", e->d_name);
+	}
+	(void)closedir(d);
+	if (!found)
+		(void)err_set(err, ENODEV, "no block device has the serial '%s'", serial);
+	return found;
+}
+
+/* A clean path below the guest's directory, so that nothing of the guest itself is covered. */
+static int check_target(const struct guest *g, const char *target, struct err *err)
+{
+	FREE char *clean = path_clean(target);
+	const size_t len = strlen(g->place.dir);
+
+	if (strcmp(clean, target) != 0 || strncmp(target, g->place.dir, len) != 0 ||
+	    target[len] != '/')
+		return err_set(err, EINVAL, "'%s' is no path below '%s'", target, g->place.dir);
+	return 0;
+}
+
+int op_mount(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
+	     int fd, struct err *err)
+{
+	FREE char *device = NULL;
+	unsigned long flags = 0;
+	int rc;
+
+	(void)rt;
+	(void)arg;
+	(void)fd;
+	if ((rc = check_target(g, q->target, err)) < 0 ||
+	    (rc = get_flags(q->mount_flags, &flags, err)) < 0)
+		return rc;
+	if (has_device(q->type)) {
+		device = find_device(q->source, err);
+		if (!device)
+			return -ENODEV;
+	}
+	if ((rc = path_mkdirs(q->target, 0755, err)) < 0)
+		return rc;
+	if (mount(device ? device : q->source, q->target, q->type, flags, q->data) < 0)
+		return err_sys(err, "mount '%s' (%s) on '%s'", q->source, q->type, q->target);
+	return 0;
+}
+
+int op_umount(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
+	      int fd, struct err *err)
+{
+	int rc = check_target(g, q->target, err);
+
+	(void)rt;
+	(void)arg;
+	(void)fd;
+	if (rc < 0)
+		return rc;
+	if (umount2(q->target, UMOUNT_NOFOLLOW) < 0)
+		return err_sys(err, "unmount '%s'", q->target);
+	(void)rmdir(q->target);
+	return 0;
+}

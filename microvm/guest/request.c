@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which fields an operation needs and takes is one table; what it does not take is not looked at. */
+#include "microvm/guest/request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define F(name)    (1ULL << PROTO_F_##name)
+#define WORD_MAX   256
+#define SIGNAL_MAX 64
+
+#define TOKENS  (F(TOKEN_STDIN) | F(TOKEN_STDOUT) | F(TOKEN_STDERR) | F(TOKEN_TTY))
+#define SIZE    (F(ROWS) | F(COLUMNS))
+#define PROCESS (F(ID) | F(EXEC_ID))
+
+_Static_assert(PROTO_F_NO_NEW_KEYRING < 64, "a field is a bit");
+
+static const struct {
+	bool known;
+	uint64_t needs, takes;
+} rules[PROTO_OP_END] = {
+	[PROTO_MOUNT_FS] = {true, F(SOURCE) | F(FS_TYPE) | F(TARGET), F(MOUNT_FLAGS) | F(DATA)},
+	[PROTO_UMOUNT] = {true, F(TARGET), 0},
+	[PROTO_CREATE] = {true, F(ID) | F(CONFIG), TOKENS | SIZE | F(NO_PIVOT) | F(NO_NEW_KEYRING)},
+	[PROTO_START] = {true, F(ID), 0},
+	[PROTO_EXEC] = {true, PROCESS | F(PROCESS), TOKENS | SIZE},
+	[PROTO_SIGNAL] = {true, F(ID) | F(SIGNAL), F(EXEC_ID) | F(ALL)},
+	[PROTO_WAIT] = {true, F(ID), F(EXEC_ID)},
+	[PROTO_RESIZE_TTY] = {true, F(ID) | SIZE, F(EXEC_ID)},
+	[PROTO_CLOSE_STDIN] = {true, F(ID), F(EXEC_ID)},
+	[PROTO_UPDATE] = {true, F(ID) | F(RESOURCES), 0},
+	[PROTO_STATS] = {true, F(ID), 0},
+	[PROTO_PAUSE] = {true, F(ID), 0},
+	[PROTO_RESUME] = {true, F(ID), 0},
+	[PROTO_DELETE] = {true, F(ID), F(FORCE)},
+	[PROTO_PS] = {true, F(ID), 0},
+	[PROTO_SHUTDOWN] = {true, 0, 0},
+};
+
+enum shape { NUMBER, STRING, TOKEN };
+
+static const struct {
+	enum proto_field type;
+	enum shape shape;
+	size_t offset;
+	size_t max; /* of a string */
+} fields[] = {
+	{PROTO_F_ID, STRING, offsetof(struct request, container), PROTO_ID_MAX},
+	{PROTO_F_EXEC_ID, STRING, offsetof(struct request, exec), PROTO_ID_MAX},
+	{PROTO_F_CONFIG, STRING, offsetof(struct request, text), PROTO_BODY_MAX},
+	{PROTO_F_PROCESS, STRING, offsetof(struct request, text), PROTO_BODY_MAX},
+	{PROTO_F_RESOURCES, STRING, offsetof(struct request, text), PROTO_BODY_MAX},
+	{PROTO_F_SOURCE, STRING, offsetof(struct request, source), WORD_MAX},
+	{PROTO_F_FS_TYPE, STRING, offsetof(struct request, type), WORD_MAX},
+	{PROTO_F_TARGET, STRING, offsetof(struct request, target), 4095},
+	{PROTO_F_DATA, STRING, offsetof(struct request, data), 4095},
+	{PROTO_F_MOUNT_FLAGS, NUMBER, offsetof(struct request, mount_flags), 0},
+	{PROTO_F_ROWS, NUMBER, offsetof(struct request, rows), 0},
+	{PROTO_F_COLUMNS, NUMBER, offsetof(struct request, columns), 0},
+	{PROTO_F_SIGNAL, NUMBER, offsetof(struct request, signal), 0},
+	{PROTO_F_ALL, NUMBER, offsetof(struct request, all), 0},
+	{PROTO_F_FORCE, NUMBER, offsetof(struct request, force), 0},
+	{PROTO_F_NO_PIVOT, NUMBER, offsetof(struct request, no_pivot), 0},
+	{PROTO_F_NO_NEW_KEYRING, NUMBER, offsetof(struct request, no_new_keyring), 0},
+	{PROTO_F_TOKEN_STDIN, TOKEN, TOKEN_STDIN, 0},
+	{PROTO_F_TOKEN_STDOUT, TOKEN, TOKEN_STDOUT, 0},
+	{PROTO_F_TOKEN_STDERR, TOKEN, TOKEN_STDERR, 0},
+	{PROTO_F_TOKEN_TTY, TOKEN, TOKEN_TTY, 0},
+};
+
+static int get_field(const struct proto_body *body, size_t i, struct request *q, struct err *err)
+{
+	void *at = (char *)q + fields[i].offset;
+	size_t token = fields[i].offset;
+	int rc = 0;
+
+	switch (fields[i].shape) {
+	case NUMBER:
+		return proto_get_u32(body, fields[i].type, at, err);
+	case STRING:
+		return proto_get_string(body, fields[i].type, fields[i].max, at, err);
+	case TOKEN:
+		rc = proto_get_array(body, fields[i].type, q->token[token], PROTO_TOKEN_LEN, err);
+		q->has_token[token] = rc == 1;
+		return rc;
+	}
+	return rc;
+}
+
+static int get_fields(const struct proto_frame *frame, struct request *q, struct err *err)
+{
+	const uint64_t needs = rules[frame->op].needs, takes = needs | rules[frame->op].takes;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		const uint64_t bit = 1ULL << fields[i].type;
+		int rc;
+
+		if (!(takes & bit))
+			continue;
+		rc = get_field(&frame->body, i, q, err);
+		if (rc < 0)
+			return rc;
+		if (rc == 0 && (needs & bit))
+			return err_set(err, EINVAL, "field %d is missing", (int)fields[i].type);
+	}
+	return 0;
+}
+
+static int check_values(const struct request *q, struct err *err)
+{
+	if (q->container && !*q->container)
+		return err_set(err, EINVAL, "the container's id is empty");
+	if (q->exec && !*q->exec)
+		return err_set(err, EINVAL, "the exec's id is empty");
+	if (q->rows > UINT16_MAX || q->columns > UINT16_MAX)
+		return err_set(err, EINVAL, "a terminal of %u by %u", q->rows, q->columns);
+	if (q->signal > SIGNAL_MAX)
+		return err_set(err, EINVAL, "signal %u", q->signal);
+	if (q->has_token[TOKEN_TTY] &&
+	    (q->has_token[TOKEN_STDIN] || q->has_token[TOKEN_STDOUT] || q->has_token[TOKEN_STDERR]))
+		return err_set(err, EINVAL, "streams beside a terminal");
+	return 0;
+}
+
+int request_parse(const struct proto_frame *frame, struct request *ret, struct err *err)
+{
+	struct request q = {.op = frame->op, .id = frame->id};
+	int rc;
+
+	if (frame->op >= PROTO_OP_END || !rules[frame->op].known)
+		return err_set(err, ENOSYS, "operation %u is not known", frame->op);
+	rc = get_fields(frame, &q, err);
+	if (rc == 0)
+		rc = check_values(&q, err);
+	if (rc < 0) {
+		request_release(&q);
+		return err_wrap(err, rc, "%s", proto_op_name(frame->op));
+	}
+	*ret = q;
+	return 0;
+}
+
+void request_release(struct request *q)
+{
+	free(q->container);
+	free(q->exec);
+	free(q->text);
+	free(q->source);
+	free(q->type);
+	free(q->target);
+	free(q->data);
+	*q = (struct request){0};
+}

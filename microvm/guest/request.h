@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A request of the host, taken apart. Private to microvm/guest. */
+#ifndef HULL_GUEST_REQUEST_H
+#define HULL_GUEST_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "microvm/proto.h"
+
+enum { TOKEN_STDIN, TOKEN_STDOUT, TOKEN_STDERR, TOKEN_TTY, TOKEN_MAX };
+
+struct request {
+	uint16_t op;
+	uint32_t id;                         /* of the frame */
+	char *container, *exec;              /* exec: NULL for the container's first process */
+	char *text;                          /* config.json, process.json or resources */
+	char *source, *type, *target, *data; /* of a mount */
+	uint32_t mount_flags;
+	bool has_token[TOKEN_MAX];
+	uint8_t token[TOKEN_MAX][PROTO_TOKEN_LEN];
+	uint32_t rows, columns; /* 0: not given */
+	uint32_t signal;
+	uint32_t all, force, no_pivot, no_new_keyring;
+};
+
+/*
+ * Strings are copied, ids are not empty, rows, columns and signal are in range. -ENOSYS: not an
+ * operation for the guest; -EINVAL: a field is missing or has no sense; -EPROTO.
+ */
+int request_parse(const struct proto_frame *frame, struct request *ret, struct err *err) MUST_CHECK;
+void request_release(struct request *q);
+
+#endif
