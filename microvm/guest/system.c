@@ -125,15 +125,16 @@ void system_set_clock(uint64_t ns)
 /* The host vouches for every bit. */
 void system_add_entropy(const uint8_t *data, size_t len)
 {
+	/* struct rand_pool_info, whose buffer has no length */
 	struct {
-		struct rand_pool_info info;
-		uint8_t data[PROTO_ENTROPY_LEN];
-	} pool = {.info = {.entropy_count = PROTO_ENTROPY_LEN * 8, .buf_size = PROTO_ENTROPY_LEN}};
+		int entropy_count, buf_size;
+		uint8_t buf[PROTO_ENTROPY_LEN];
+	} pool = {.entropy_count = PROTO_ENTROPY_LEN * 8, .buf_size = PROTO_ENTROPY_LEN};
 	CLOSE_FD int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
 
-	if (fd < 0 || len != sizeof(pool.data))
+	if (fd < 0 || len != sizeof(pool.buf))
 		return;
-	memcpy(pool.data, data, len);
+	memcpy(pool.buf, data, len);
 	(void)ioctl(fd, RNDADDENTROPY, &pool);
 	explicit_bzero(&pool, sizeof(pool));
 }
