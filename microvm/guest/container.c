@@ -64,6 +64,15 @@ static int make_bundle(const char *bundle, const char *config, struct err *err)
 	return io_replace_file(dir, "config.json", 0600, config, strlen(config), err);
 }
 
+/* What the host has put there stays. */
+static void undo_bundle(const char *bundle)
+{
+	FREE char *config = mem_xprintf("%s/config.json", bundle);
+
+	(void)unlink(config);
+	(void)rmdir(bundle);
+}
+
 /* Mounts below it are the host's and stay; so does the directory then. */
 static void remove_bundle(const struct guest *g, const char *id)
 {
@@ -96,7 +105,11 @@ int op_create(struct runtime *rt, const struct guest *g, const struct request *q
 	rc = make_bundle(bundle, q->text, err);
 	if (rc == 0)
 		rc = container_create(rt, q->container, &o, err);
-	return rc < 0 ? rc : pass_pid(pid_file, fd, err);
+	if (rc < 0) {
+		undo_bundle(bundle);
+		return rc;
+	}
+	return pass_pid(pid_file, fd, err);
 }
 
 int op_delete(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
