@@ -259,7 +259,7 @@ format-check: ## say where the layout differs
 
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 .PHONY: fuzz fuzzers cover bench
-$(O)/tests/fuzz/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(call libs,oci check) $(LIBS)
+$(O)/tests/fuzz/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(call libs,oci check guest) $(LIBS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ $(EXT_LIBS)
 fuzzers: $(FUZZERS:%=$(O)/tests/fuzz/fuzz_%)
