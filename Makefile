@@ -178,8 +178,8 @@ $(O)/tests/helper/%: tests/helper/%.c $(O)/.flags
 
 .PHONY: tests unit check check-root check-machine check-vm demo
 # A guest of the tests' own, and the program that runs it.
-GUEST_TESTS := $(O)/tests/guest/host $(O)/tests/guest/initramfs
-$(O)/tests/guest/host: $(call obj,tests/guest/host.c) $(call libs,microvm base)
+GUEST_TESTS := $(O)/tests/guest/host $(O)/tests/guest/run $(O)/tests/guest/initramfs $(O)/guest/initramfs
+$(O)/tests/guest/host $(O)/tests/guest/run: $(O)/tests/guest/%: $(O)/tests/guest/%.o $(call libs,microvm base)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(EXT_LIBS)
 $(O)/tests/guest/guest: tests/guest/guest.c $(O)/.flags
