@@ -51,8 +51,10 @@ enum proto_op {
 	PROTO_UMOUNT, /* TARGET */
 	PROTO_NET_CONFIG,
 	/*
-	 * ID CONFIG [TOKEN_…] [ROWS COLUMNS] [FLAGS] -> PID. The process waits for START. A stream
-	 * without a token is /dev/null. TOKEN_TTY stands for all three of a terminal's process.
+	 * ID CONFIG [TOKEN_…] [ROWS COLUMNS] [NO_PIVOT] [NO_NEW_KEYRING] -> PID. The process waits for
+	 * START. A stream without a token is /dev/null. TOKEN_TTY stands for all three of a process
+	 * with a terminal. The bundle is PROTO_GUEST_DIR/bundles/ID: a relative root.path begins there.
+	 * The size of a terminal is set after it was made; process.consoleSize is there from the start.
 	 */
 	PROTO_CREATE,
 	PROTO_START,       /* ID */
