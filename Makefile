@@ -258,7 +258,7 @@ format-check: ## say where the layout differs
 # --- fuzzing, coverage, benchmark: builds of their own below $(O) ---
 
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-.PHONY: fuzz fuzzers cover bench
+.PHONY: fuzz fuzzers cover bench bench-vm
 $(O)/tests/fuzz/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(call libs,oci check guest) $(LIBS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ $(EXT_LIBS)
@@ -289,6 +289,15 @@ $(O)/tests/bench/%: tests/bench/%.c $(O)/.flags
 
 bench: all $(BENCH) ## compare start-up time and memory with other runtimes
 	$(Q)O=$(O) tests/bench/run
+
+# Those that are machines link microvm/, and the guest's are for its small file system.
+BENCH_VM := $(O)/tests/bench/vm/vmm $(O)/tests/bench/vm/hello
+$(O)/tests/bench/vm/vmm: $(O)/tests/bench/vm/vmm.o $(call libs,microvm base)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(EXT_LIBS)
+
+bench-vm: all $(BENCH_VM) $(O)/guest/vmlinux-fast $(O)/guest/initramfs ## compare virtual machines with QEMU's
+	$(Q)O=$(O) tests/bench/vm/run
 
 # --- documents and installation ---
 
