@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "microvm/machine.h"
 
+#include <fcntl.h>
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/fd.h"
+#include "microvm/tap.h"
+#include "microvm/virtio/blk.h"
 #include "microvm/virtio/fs.h"
 #include "microvm/virtio/rng.h"
 #include "microvm/virtio/vsock.h"
@@ -13,7 +18,7 @@
  * the keyboard controller that vcpu.c knows).
  */
 #define CMDLINE                                                                                    \
-	"reboot=k panic=-1 tsc=reliable no_timer_check random.trust_cpu=on "              \
+	"reboot=k panic=-1 tsc=reliable no_timer_check random.trust_cpu=on "                       \
 	"rcupdate.rcu_expedited=1 swiotlb=noforce net.ifnames=0"
 
 static int add_files(struct machine *m, const struct machine_config *c, struct err *err)
@@ -65,6 +70,63 @@ static int add_entropy(struct machine *m, struct err *err)
 	return rc < 0 ? rc : vm_add_device(m->vm, d, err);
 }
 
+/* A device takes its descriptor over, and a lock goes with the open file. */
+static int borrow(int fd, struct err *err)
+{
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	return own < 0 ? err_sys(err, "duplicate a device's descriptor") : own;
+}
+
+static int add_disk(struct machine *m, const struct machine_disk *disk, struct err *err)
+{
+	CLOSE_FD int fd = borrow(disk->fd, err);
+	const struct blk_config config = {
+		.disk = {.files = &fd, .n_files = 1, .readonly = disk->readonly},
+		.serial = disk->serial,
+	};
+	struct virtio_device *d = NULL;
+	struct virtio_host host;
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	if ((rc = vm_device_host(m->vm, &host, NULL, err)) < 0 ||
+	    (rc = virtio_blk_new(&host, &config, &d, err)) < 0)
+		return rc;
+	(void)fd_take(&fd);
+	return vm_add_device(m->vm, d, err);
+}
+
+static int add_net(struct machine *m, const struct machine_net *net, struct err *err)
+{
+	CLOSE_FD int fd = borrow(net->fd, err);
+	struct net_config config = {.fd = fd, .set_offload = tap_set_offload, .mtu = net->mtu};
+	struct virtio_device *d = NULL;
+	struct virtio_host host;
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	memcpy(config.mac, net->mac, sizeof(config.mac));
+	if ((rc = vm_device_host(m->vm, &host, NULL, err)) < 0 ||
+	    (rc = virtio_net_new(&host, &config, &d, err)) < 0)
+		return rc;
+	(void)fd_take(&fd);
+	return vm_add_device(m->vm, d, err);
+}
+
+static int add_disks_and_nets(struct machine *m, const struct machine_config *c, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < c->n_disks && rc == 0; i++)
+		rc = add_disk(m, &c->disks[i], err);
+	for (size_t i = 0; i < c->n_nets && rc == 0; i++)
+		rc = add_net(m, &c->nets[i], err);
+	return rc;
+}
+
 static int boot(struct machine *m, const struct machine_config *c, struct err *err)
 {
 	BUF cmdline = BUF_INIT;
@@ -95,8 +157,8 @@ static int set_up(struct machine *m, struct kvm_host *kvm, const struct machine_
 
 	/* The server is forked first of all: it must not hold the descriptors of other devices. */
 	if (rc < 0 || (rc = add_files(m, c, err)) < 0 || (rc = add_sockets(m, c, err)) < 0 ||
-	    (rc = add_entropy(m, err)) < 0 || (rc = boot(m, c, err)) < 0 ||
-	    (rc = fsd_server_wait(&m->files, err)) < 0)
+	    (rc = add_entropy(m, err)) < 0 || (rc = add_disks_and_nets(m, c, err)) < 0 ||
+	    (rc = boot(m, c, err)) < 0 || (rc = fsd_server_wait(&m->files, err)) < 0)
 		return rc;
 	return vm_start(m->vm, err);
 }

@@ -7,14 +7,30 @@
 #define HULL_MICROVM_MACHINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "microvm/fsd/server.h"
 #include "microvm/microvm.h"
+#include "microvm/virtio/net.h"
 
 #define MACHINE_SHARE_TAG "hull" /* of the shared directory's file system */
 #define MACHINE_GUEST_CID 3
+
+/* One the guest finds as /dev/vda, the next as /dev/vdb. */
+struct machine_disk {
+	int fd;             /* O_RDONLY for a read-only disk, else O_RDWR; borrowed */
+	const char *serial; /* at most BLK_SERIAL_MAX bytes, or NULL */
+	bool readonly;
+};
+
+/* One the guest finds as eth0, the next as eth1. */
+struct machine_net {
+	int fd; /* of tap_open or tap_prepare; borrowed */
+	uint8_t mac[NET_MAC_LEN];
+	uint16_t mtu; /* 0: not told */
+};
 
 struct machine_config {
 	int kvm_fd;                  /* -1: opens /dev/kvm; owned from now on */
@@ -27,6 +43,10 @@ struct machine_config {
 	/* The guest connects to a port of the host, see vsock.h. */
 	int (*connect)(void *arg, uint32_t port);
 	void *arg;
+	const struct machine_disk *disks;
+	size_t n_disks;
+	const struct machine_net *nets;
+	size_t n_nets;
 };
 
 struct machine {
