@@ -106,6 +106,27 @@ static void copy(void)
 	printf("wrong=%u\n", wrong);
 }
 
+/* The share as a root file system, and /script in it. */
+static void script(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		mount_at("dev", "/share/dev", "devtmpfs");
+		mount_at("proc", "/share/proc", "proc");
+		mount_at("sys", "/share/sys", "sysfs");
+		mount_at("tmp", "/share/tmp", "tmpfs");
+		if (chroot("/share") == 0 && chdir("/") == 0)
+			execl("/bin/sh", "sh", "/script", NULL);
+		printf("script: %s\n", strerror(errno));
+		_exit(127);
+	}
+	while (wait(&status) != pid)
+		;
+	printf("status=%d\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
 int main(void)
 {
 	const struct sockaddr_vm host = {
@@ -127,6 +148,8 @@ int main(void)
 		show();
 	else if (test && strcmp(test, "copy") == 0)
 		copy();
+	else if (test && strcmp(test, "script") == 0)
+		script();
 	else if (test && strcmp(test, "fault") == 0)
 		__builtin_trap(); /* the end of init is the kernel's: it panics */
 	puts("bye");
