@@ -37,6 +37,7 @@ struct machine_config {
 	int kernel_fd, initramfs_fd; /* borrowed */
 	int share_fd;                /* the shared directory; borrowed */
 	int serial_fd;               /* the kernel's messages go there; -1: it has no serial port */
+	const int *last_words_fd;    /* a pipe for those of a kernel that panics; borrowed; or NULL */
 	unsigned int cpus;
 	uint64_t memory;     /* bytes */
 	const char *cmdline; /* more words for the kernel, or NULL */
