@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "microvm/vm_internal.h"
@@ -25,11 +26,19 @@
 
 static _Thread_local struct kvm_run *own_run;
 
-static void on_signal(int signal)
+/*
+ * The same signal from elsewhere may land on a processor's thread, too: it is the main thread's,
+ * which blocks it when it wants to know.
+ */
+static void on_signal(int signal, siginfo_t *info, void *context)
 {
-	(void)signal;
-	if (own_run)
+	(void)context;
+	if (!own_run)
+		return;
+	if (info->si_code == SI_TKILL && info->si_pid == getpid())
 		own_run->immediate_exit = 1;
+	else
+		(void)tgkill(getpid(), getpid(), signal);
 }
 
 static int kick_signal(void)
@@ -39,7 +48,7 @@ static int kick_signal(void)
 
 int vcpu_signal_set_up(struct err *err)
 {
-	struct sigaction sa = {.sa_handler = on_signal};
+	struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
 
 	sigemptyset(&sa.sa_mask);
 	return sigaction(kick_signal(), &sa, NULL) < 0 ? err_sys(err, "sigaction") : 0;
