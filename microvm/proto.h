@@ -68,7 +68,7 @@ enum proto_op {
 	PROTO_PAUSE,       /* ID */
 	PROTO_RESUME,      /* ID */
 	PROTO_DELETE,      /* ID [FORCE] */
-	PROTO_PS,          /* ID -> PIDS */
+	PROTO_PS,          /* ID -> PIDS [TEXT]; a table of them */
 	PROTO_EVENT,       /* EVENT and what belongs to it; the guest's, not answered */
 	PROTO_SHUTDOWN,    /* the guest syncs and resets the machine; may stay without an answer */
 	PROTO_OP_END

@@ -225,26 +225,3 @@ int op_stats(struct runtime *rt, const struct guest *g, const struct request *q,
 	UNUSED(arg);
 	return container_events(rt, q->container, 0, fd, err);
 }
-
-int op_ps(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
-	  int fd, struct err *err)
-{
-	struct container *c = NULL;
-	struct cgroup *cg = NULL;
-	FREE pid_t *pids = NULL;
-	size_t n = 0;
-	int rc = container_open(rt, q->container, CONTAINER_LOCK_NONE, &c, err);
-
-	UNUSED(g);
-	UNUSED(arg);
-	if (rc < 0)
-		return rc;
-	rc = container_cgroup(c, &cg, err);
-	if (rc == 0)
-		rc = cgroup_pids(cg, &pids, &n, err);
-	container_close(c);
-	if (rc < 0)
-		return rc;
-	rc = io_write(fd, pids, n * sizeof(*pids));
-	return rc < 0 ? err_code(err, -rc, "write a result") : 0;
-}

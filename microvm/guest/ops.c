@@ -49,21 +49,31 @@ static void done_stats(struct guest *g, struct request *q, void *arg, const stru
 	guest_reply(g, q, &body);
 }
 
+/* The ids, then a table of them: see op_ps. */
 static void done_ps(struct guest *g, struct request *q, void *arg, const struct buf *output,
 		    const struct err *why)
 {
 	BUF body = BUF_INIT;
-	const size_t n = output->len / sizeof(pid_t);
-	FREE uint32_t *pids = mem_xcalloc(n + 1, sizeof(*pids));
+	FREE uint32_t *pids = NULL;
+	uint32_t n = 0;
+	size_t head;
 
 	(void)arg;
 	if (why) {
 		guest_fail(g, q, why);
 		return;
 	}
-	if (n)
-		memcpy(pids, output->data, n * sizeof(*pids));
+	if (output->len >= sizeof(n))
+		memcpy(&n, output->data, sizeof(n));
+	head = sizeof(n) + (size_t)n * sizeof(*pids);
+	if (output->len < head)
+		head = output->len;
+	pids = mem_xcalloc((size_t)n + 1, sizeof(*pids));
+	if (head > sizeof(n))
+		memcpy(pids, output->data + sizeof(n), head - sizeof(n));
 	proto_put_u32s(&body, PROTO_F_PIDS, pids, n);
+	if (output->len > head)
+		proto_put_bytes(&body, PROTO_F_TEXT, output->data + head, output->len - head);
 	guest_reply(g, q, &body);
 }
 

@@ -11,6 +11,6 @@ job_fn op_mount, op_umount;
 job_fn op_create, op_exec;
 job_fn op_start, op_signal, op_update, op_pause, op_resume, op_delete;
 job_fn op_stats; /* a line */
-job_fn op_ps;    /* pid_t each */
+job_fn op_ps;    /* uint32_t n, n ids, a table for people */
 
 #endif
