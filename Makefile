@@ -51,12 +51,13 @@ SRCS := $(foreach m,$(MODULES),$(call module_srcs,$(m)))
 OCI_SRCS := $(wildcard runtime/oci/*.c)
 CHECK_SRCS := $(wildcard microvm/check/*.c)
 GUEST_SRCS := $(wildcard microvm/guest/*.c)
+VMM_SRCS := $(wildcard runtime/vmm/*.c)
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 lib = $(O)/lib$(1).a
 libs = $(foreach m,$(1),$(call lib,$(m)))
 LIBS := $(call libs,$(MODULES))
 
-PROGRAMS := $(O)/hull-oci $(O)/hull-netdev $(O)/hull-agent
+PROGRAMS := $(O)/hull-oci $(O)/hull-netdev $(O)/hull-vmm $(O)/hull-agent
 
 .DEFAULT_GOAL := all
 .PHONY: all
@@ -95,6 +96,10 @@ endif
 $(O)/hull-netdev: $(call obj,namespaces/netdev/main.c) $(call libs,base)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -pie -Wl,-z,relro,-z,now -o $@ $^ -lmnl
+
+$(O)/hull-vmm: $(call obj,$(VMM_SRCS)) $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(EXT_LIBS)
 
 # The guest's first process: hull's runtime, and of microvm/ what both sides share.
 $(O)/hull-agent: $(call obj,microvm/guest/main.c) $(call libs,guest runtime namespaces cgroups microvm base)
@@ -215,8 +220,8 @@ demo: ## install what is missing, build, run a container
 
 # --- checks of the source ---
 
-ALL_SRCS := $(SRCS) $(OCI_SRCS) $(CHECK_SRCS) $(GUEST_SRCS)
-HEADERS := $(wildcard $(addsuffix /*.h,$(foreach m,$(MODULES),$(call dirs,$(m))) runtime/oci microvm/check microvm/guest))
+ALL_SRCS := $(SRCS) $(OCI_SRCS) $(CHECK_SRCS) $(GUEST_SRCS) $(VMM_SRCS)
+HEADERS := $(wildcard $(addsuffix /*.h,$(foreach m,$(MODULES),$(call dirs,$(m))) runtime/oci runtime/vmm microvm/check microvm/guest))
 
 .PHONY: lint layers headers analyze format format-check
 lint: ## banned functions, close-on-exec, SPDX lines, shellcheck, codespell

@@ -55,6 +55,11 @@ bool log_enabled(enum log_level level)
 	return level <= logger.level;
 }
 
+enum log_format log_file_format(void)
+{
+	return logger.format;
+}
+
 int log_fd(void)
 {
 	return logger.fd;

@@ -23,6 +23,7 @@ int log_open(const char *prog, const char *file, enum log_format format, enum lo
 	     struct err *err) MUST_CHECK;
 
 bool log_enabled(enum log_level level);
+enum log_format log_file_format(void);
 int log_fd(void); /* the file's descriptor or -1, so that close_range callers can spare it */
 
 void log_debug(const char *fmt, ...) PRINTF_LIKE(1, 2);

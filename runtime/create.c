@@ -22,7 +22,9 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "runtime/driver_vm.h"
 #include "runtime/hooks.h"
+#include "runtime/isolation.h"
 #include "runtime/rdt.h"
 #include "runtime/sdnotify.h"
 #include "runtime/setup.h"
@@ -67,26 +69,6 @@ static int load_spec(struct setup *s, struct buf *text, struct err *err)
 	return spec_parse(real, file, buf_str(text), text->len, &s->spec, err);
 }
 
-static int check_isolation(const struct spec *spec, struct err *err)
-{
-	const char *isolation = spec_annotation(spec, "org.hull.isolation");
-
-	if (isolation && strcmp(isolation, "namespace") == 0)
-		return 0;
-	if (isolation && strcmp(isolation, "vm") == 0)
-		return err_set(
-			err, ENOTSUP,
-			"annotation 'org.hull.isolation': isolation 'vm' is not supported yet");
-	if (isolation)
-		return err_set(err, EINVAL,
-			       "annotation 'org.hull.isolation': unknown isolation '%s'",
-			       isolation);
-	if (spec->has_vm)
-		return err_set(err, ENOTSUP,
-			       "vm: virtual machine containers are not supported yet");
-	return 0;
-}
-
 static char *cgroup_path_of(const struct spec *spec, const char *id)
 {
 	if (!spec->cgroups_path)
@@ -97,15 +79,18 @@ static char *cgroup_path_of(const struct spec *spec, const char *id)
 static int load(struct setup *s, const char *id, bool foreground, struct buf *text, struct err *err)
 {
 	const struct create_options *o = s->options;
+	bool vm;
 	int rc;
 
 	if ((rc = container_check_id(id, err)) < 0 || (rc = load_spec(s, text, err)) < 0 ||
-	    (rc = check_isolation(s->spec, err)) < 0)
+	    (rc = isolation_choose(s->spec, s->rt->prefers_vm, &vm, err)) < 0 ||
+	    (vm && (rc = vm_setup_load(s, err)) < 0))
 		return rc;
 	s->spec->rootfs.no_pivot = o->no_pivot;
 	s->child.process = s->spec->has_process ? &s->spec->process : NULL;
-	s->child.seccomp = s->spec->seccomp;
-	s->child.in_userns = s->spec->spaces.kind[NS_USER].listed;
+	/* In a virtual machine these are made inside. */
+	s->child.seccomp = vm ? NULL : s->spec->seccomp;
+	s->child.in_userns = !vm && s->spec->spaces.kind[NS_USER].listed;
 	if ((rc = child_check(&s->child, foreground, o->console_socket, o->preserve_fds, err)) < 0)
 		return rc;
 	return ns_spaces_open(&s->spec->spaces, s->space_fds, err);
@@ -141,7 +126,9 @@ static int make_state(struct setup *s, const char *id, const struct buf *text, b
 	c->owner = geteuid() == 0 ? mem_xstrdup("root") : mem_xprintf("%u", geteuid());
 	c->cgroup_manager = s->rt->cgroup_manager;
 	c->cgroup_path = cgroup_path_of(spec, id);
-	c->own_pid_ns = spec->spaces.kind[NS_PID].listed && !spec->spaces.kind[NS_PID].path;
+	c->is_vm = s->vm;
+	c->own_pid_ns = !s->vm && spec->spaces.kind[NS_PID].listed &&
+			!spec->spaces.kind[NS_PID].path;
 	c->has_process = spec->has_process;
 	c->annotations = copy_annotations(spec);
 	c->n_annotations = spec->n_annotations;
@@ -242,16 +229,20 @@ static int delegate_cgroup(struct setup *s, struct err *err)
 
 static int make_cgroup(struct setup *s, struct err *err)
 {
-	int rc = cgroup_create(s->cgroup, &s->spec->limits, err);
+	const struct cgroup_limits none = {0};
+	int rc = cgroup_create(s->cgroup, s->vm ? &none : &s->spec->limits, err);
 
 	s->made_cgroup = rc == 0;
-	return rc == 0 ? delegate_cgroup(s, err) : rc;
+	return rc == 0 && !s->vm ? delegate_cgroup(s, err) : rc;
 }
 
 static int fork_child(struct setup *s, struct err *err)
 {
+	static const struct ns_spaces no_spaces;
+	int no_fds[NS_KIND_MAX];
 	int v2, rc;
 
+	memset(no_fds, -1, sizeof(no_fds));
 	if (cgroup_is_unified(s->cgroup) && (rc = make_cgroup(s, err)) < 0)
 		return rc;
 	/* On a hybrid host the cgroup2 group comes first and the others while the child runs. */
@@ -263,11 +254,13 @@ static int fork_child(struct setup *s, struct err *err)
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return err_sys(err, "prctl PR_SET_DUMPABLE");
 
-	pid_t pid =
-		ns_clone(&s->spec->spaces, s->space_fds, v2, &s->child.pidfd, &s->born_in_v2, err);
+	pid_t pid = ns_clone(s->vm ? &no_spaces : &s->spec->spaces, s->vm ? no_fds : s->space_fds,
+			     v2, &s->child.pidfd, &s->born_in_v2, err);
 
 	if (pid < 0)
 		return pid;
+	if (pid == 0 && s->vm)
+		vm_init_main(s);
 	if (pid == 0)
 		init_main(s);
 	s->child.pid = s->container->pid = pid;
@@ -312,9 +305,9 @@ static int prepare_child(struct setup *s, struct err *err)
 	int rc;
 
 	/* Without a user namespace the child moves itself, which is cheaper: see init.c. */
-	if (user->listed && (rc = cgroup_join(s->cgroup, s->child.pid, s->born_in_v2, err)) < 0)
+	if (s->child.in_userns && (rc = cgroup_join(s->cgroup, s->child.pid, s->born_in_v2, err)) < 0)
 		return rc;
-	if (user->listed && !user->path &&
+	if (s->child.in_userns && !user->path &&
 	    (rc = ns_write_idmaps(s->rt->proc_fd, s->child.pid, &spec->spaces.idmaps, err)) < 0)
 		return rc;
 	if (user->path &&
@@ -350,10 +343,27 @@ static int serve_request(void *arg, enum sync_type type, struct err *err)
 	return type == SYNC_NET_DEVICES ? move_devices(s, err) : serve_hooks(s, err);
 }
 
+/* What the child needs beside its state directory. */
+static int prepare_resources(struct setup *s, struct err *err)
+{
+	const struct ns_space *user = &s->spec->spaces.kind[NS_USER];
+	int rc;
+
+	if ((rc = container_cgroup(s->container, &s->cgroup, err)) < 0)
+		return rc;
+	if (s->vm)
+		return vm_setup_prepare(s, err);
+	if ((rc = child_build_filter(&s->child, s->rt, err)) < 0 ||
+	    (rc = fill_cgroup_view(s, err)) < 0)
+		return rc;
+	if (user->listed && !user->path)
+		s->spec->rootfs.userns_maps = &s->spec->spaces.idmaps;
+	return ns_rootfs_prepare(&s->spec->rootfs, s->rt->proc_fd, &s->rootfs, err);
+}
+
 static int run_steps(struct setup *s, const char *id, bool fifo, const struct buf *text,
 		     struct err *err)
 {
-	const struct ns_space *user = &s->spec->spaces.kind[NS_USER];
 	int rc;
 
 	if (!fifo && !s->spec->has_process)
@@ -361,14 +371,8 @@ static int run_steps(struct setup *s, const char *id, bool fifo, const struct bu
 			       "cannot run a container whose config.json has no process");
 	if ((rc = make_state(s, id, text, fifo, err)) < 0 ||
 	    (rc = sdnotify_prepare(s->container, s->spec, err)) < 0 ||
-	    (rc = child_build_filter(&s->child, s->rt, err)) < 0 ||
-	    (rc = container_cgroup(s->container, &s->cgroup, err)) < 0 ||
-	    (rc = fill_cgroup_view(s, err)) < 0)
-		return rc;
-	if (user->listed && !user->path)
-		s->spec->rootfs.userns_maps = &s->spec->spaces.idmaps;
-	if ((rc = ns_rootfs_prepare(&s->spec->rootfs, s->rt->proc_fd, &s->rootfs, err)) < 0 ||
-	    (rc = fork_child(s, err)) < 0 || (rc = prepare_child(s, err)) < 0 ||
+	    (rc = prepare_resources(s, err)) < 0 || (rc = fork_child(s, err)) < 0 ||
+	    (rc = prepare_child(s, err)) < 0 ||
 	    (rc = state_stage(s->container, err)) < 0 ||
 	    (rc = child_serve(&s->child, s->container, s->cgroup, "creating", serve_request, s,
 			      err)) < 0 ||
@@ -433,6 +437,7 @@ void setup_release(struct setup *s)
 	for (int k = 0; k < NS_KIND_MAX; k++)
 		fd_replace(&s->space_fds[k], -1);
 	ns_rootfs_free(s->rootfs);
+	vm_setup_free(s->vm);
 	fd_replace(&s->fifo_fd, -1);
 	child_release(&s->child);
 	container_close(s->container);

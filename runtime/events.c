@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "runtime/runtime.h"
 #include "runtime/stats.h"
+#include "runtime/vm_control.h"
 
 struct watch {
 	struct container *c;
@@ -60,11 +61,29 @@ static struct json_writer *begin_event(const struct watch *w, const char *type)
 	return j;
 }
 
+/* What the guest counts. It is not trusted: the text is read as JSON, and written anew. */
+static int write_vm_stats(const struct container *c, struct json_writer *j, struct err *err)
+{
+	BUF text = BUF_INIT;
+	JSON *doc = NULL;
+	int rc = vm_control_call(c, VM_CONTROL_STATS, 0, -1, &text, err);
+
+	if (rc == 0)
+		rc = json_parse("the guest's statistics", buf_str(&text), text.len, &doc, err);
+	if (rc < 0)
+		return rc;
+	if (!json_get(json_root(doc), "data"))
+		return err_set(err, EPROTO, "the guest's statistics have no data");
+	json_w_node(j, "data", json_get(json_root(doc), "data"));
+	return 0;
+}
+
 static int report_stats(struct watch *w, struct err *err)
 {
 	struct json_writer *j = begin_event(w, "stats");
 	BUF line = BUF_INIT;
-	int rc = stats_write(w->c, w->cg, w->spec->rdt, j, err);
+	int rc = w->c->is_vm ? write_vm_stats(w->c, j, err)
+			     : stats_write(w->c, w->cg, w->spec->rdt, j, err);
 
 	json_w_end(j);
 	json_w_finish(j, &line);
@@ -95,7 +114,7 @@ static int report_kills(struct watch *w, struct err *err)
 	uint64_t kills = 0;
 
 	/* when the group is gone with its container there is nothing left to report */
-	if (w->oom_fd < 0 || cgroup_oom_kills(w->cg, &kills, NULL) ||
+	if (w->oom_fd < 0 || w->c->is_vm || cgroup_oom_kills(w->cg, &kills, NULL) ||
 	    kills - w->kills <= w->n_reported)
 		return 0;
 	w->n_reported = kills - w->kills - 1;
@@ -107,8 +126,12 @@ static int handle_oom(struct watch *w, struct err *err)
 	char events[4096];
 	ssize_t n = read(w->oom_fd, events, sizeof(events));
 
+	if (n <= 0 && w->c->is_vm)
+		fd_replace(&w->oom_fd, -1); /* the machine ends */
 	if (n <= 0 || has_ended(w))
 		return 0;
+	if (w->c->is_vm)
+		return report_oom(w, err);
 	/* an eventfd, thus v1: told before the killer has chosen, or found that it must not kill */
 	if (n == sizeof(uint64_t))
 		return report_oom(w, err);
@@ -152,16 +175,32 @@ static int step(struct watch *w, uint64_t interval_ns, uint64_t *next_ns, struct
 	return rc < 0 ? rc : 1;
 }
 
+/* A descriptor that can be read after an OOM kill. */
+static int watch_oom(struct watch *w, struct err *err)
+{
+	int rc;
+
+	if (!w->c->is_vm)
+		return cgroup_oom_watch(w->cg, err);
+
+	CLOSE_FD int fd = vm_control_connect(w->c, err);
+
+	if (fd < 0)
+		return fd;
+	rc = vm_control_send(fd, VM_CONTROL_OOM, 0, false, NULL, 0, err);
+	return rc < 0 ? rc : fd_take(&fd);
+}
+
 static int follow(struct watch *w, uint64_t interval_ns, struct err *err)
 {
 	uint64_t next_ns = now_ns() + interval_ns;
 	struct err why = ERR_INIT;
 	int rc = 1;
 
-	w->oom_fd = cgroup_oom_watch(w->cg, &why);
+	w->oom_fd = watch_oom(w, &why);
 	if (w->oom_fd < 0)
 		log_debug("events: %s", why.msg);
-	else if (cgroup_oom_kills(w->cg, &w->kills, &why))
+	else if (!w->c->is_vm && cgroup_oom_kills(w->cg, &w->kills, &why))
 		log_debug("events: %s", why.msg);
 	while (rc == 1)
 		rc = step(w, interval_ns, &next_ns, err);

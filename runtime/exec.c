@@ -22,6 +22,7 @@
 #include "runtime/state.h"
 #include "runtime/supervise.h"
 #include "runtime/sync.h"
+#include "runtime/vm_exec.h"
 
 struct execution {
 	struct runtime *rt;
@@ -31,6 +32,7 @@ struct execution {
 	struct spec *spec;
 	struct json *process_doc; /* of --process */
 	struct ns_process process;
+	struct buf description; /* of the process, for a virtual machine */
 	struct child child;
 	bool born_in_v2; /* the clone put the child into its cgroup2 group */
 };
@@ -140,6 +142,7 @@ static int process_of_options(struct execution *x, struct err *err)
 
 static int read_process(struct execution *x, struct err *err)
 {
+	const struct ns_process *first = &x->spec->process;
 	int rc;
 
 	if (!x->options->process_file)
@@ -147,7 +150,24 @@ static int read_process(struct execution *x, struct err *err)
 	rc = json_load(AT_FDCWD, x->options->process_file, &x->process_doc, err);
 	if (rc < 0)
 		return rc;
+	/* These are properties of the container (linux.personality and memoryPolicy). */
+	x->process.has_personality = first->has_personality;
+	x->process.personality = first->personality;
+	x->process.mempolicy = first->mempolicy;
 	return spec_parse_process(json_root(x->process_doc), &x->spec->arena, &x->process, err);
+}
+
+/* Namespaces and the filter are made in the guest. */
+static int prepare_for_vm(struct execution *x, struct err *err)
+{
+	const struct json_node *config = json_root(x->spec->doc);
+	const struct json_node *from = x->process_doc ? json_root(x->process_doc)
+						      : json_get(config, "process");
+
+	x->child.seccomp = NULL;
+	x->child.in_userns = false;
+	vm_exec_describe(&x->process, from, &x->description);
+	return vm_exec_check(x->options, err);
 }
 
 /* ---- the child ---- */
@@ -205,7 +225,11 @@ static int set_terminal(struct execution *x, struct err *err)
 		rc = console_send(x->child.console_fd, master, err);
 	else
 		rc = sync_send_fd(x->child.sync[1], SYNC_TTY, master, err);
-	return rc < 0 ? rc : console_attach(&x->process, slave, err);
+	/* Of a virtual machine's process the terminal on the host is only one end. */
+	const struct ns_process root = {0};
+
+	return rc < 0 ? rc
+		      : console_attach(x->container->is_vm ? &root : &x->process, slave, err);
 }
 
 static int child_setup(struct execution *x, struct launch *l, struct err *err)
@@ -236,6 +260,23 @@ static int child_setup(struct execution *x, struct launch *l, struct err *err)
 	return rc < 0 ? rc : launch_prepare(l, err);
 }
 
+/* Stands for a process in the guest; returns on failure only. */
+static int vm_child(struct execution *x, struct err *err)
+{
+	int rc;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_sys(err, "set the parent death signal");
+	if (setsid() < 0)
+		return err_sys(err, "setsid");
+	if ((rc = join_cgroups(x, 0, err)) < 0 ||
+	    (rc = sync_expect(x->child.sync[1], SYNC_GO, NULL, err)) < 0)
+		return rc;
+	if (x->process.terminal && (rc = set_terminal(x, err)) < 0)
+		return rc;
+	return vm_exec_main(x->container, &x->child, &x->description, x->rt->proc_fd, err);
+}
+
 static void child_main(struct execution *x) __attribute__((noreturn));
 
 static void child_main(struct execution *x)
@@ -244,7 +285,9 @@ static void child_main(struct execution *x)
 	struct launch l;
 
 	child_become(&x->child, x->rt->proc_fd, &l);
-	if (child_setup(x, &l, &e) == 0)
+	if (x->container->is_vm)
+		(void)!vm_child(x, &e);
+	else if (child_setup(x, &l, &e) == 0)
 		(void)!launch_exec(&l, &e);
 	sync_send_error(x->child.sync[1], &e);
 	_exit(1);
@@ -281,7 +324,7 @@ static int fork_child(struct execution *x, struct err *err)
 		return rc;
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return err_sys(err, "prctl PR_SET_DUMPABLE");
-	if (x->spec->spaces.kind[NS_PID].listed) {
+	if (x->spec->spaces.kind[NS_PID].listed && !x->container->is_vm) {
 		FREE char *path = mem_xprintf("%d/ns/pid", (int)x->container->pid);
 
 		fds[NS_PID] = openat(x->rt->proc_fd, path, O_RDONLY | O_CLOEXEC);
@@ -315,6 +358,8 @@ static int prepare(struct execution *x, const char *id, struct err *err)
 	x->child.process = &x->process;
 	x->child.seccomp = x->spec->seccomp;
 	x->child.in_userns = x->spec->spaces.kind[NS_USER].listed;
+	if (x->container->is_vm && (rc = prepare_for_vm(x, err)) < 0)
+		return rc;
 	if ((rc = child_check(&x->child, !x->options->detach, x->options->console_socket,
 			      x->options->preserve_fds, err)) < 0 ||
 	    (rc = child_build_filter(&x->child, x->rt, err)) < 0)
@@ -374,6 +419,7 @@ int container_exec(struct runtime *rt, const char *id, const struct exec_options
 			       &status, err);
 	supervise_end(&sup);
 	child_release(&x.child);
+	buf_release(&x.description);
 	json_free(x.process_doc);
 	spec_free(x.spec);
 	container_close(x.container);

@@ -77,7 +77,7 @@ static pid_t host_pid(int proc_fd)
 	return (pid_t)pid;
 }
 
-static int run_hooks(struct setup *s, struct err *err)
+int init_run_hooks(struct setup *s, struct err *err)
 {
 	const struct spec_hooks *hooks = &s->spec->hooks;
 	int rc = 0;
@@ -127,7 +127,7 @@ static int build_root(struct setup *s, struct err *err)
 	const struct spec *spec = s->spec;
 	int rc;
 
-	if ((rc = ns_rootfs_mount(s->rootfs, err)) < 0 || (rc = run_hooks(s, err)) < 0 ||
+	if ((rc = ns_rootfs_mount(s->rootfs, err)) < 0 || (rc = init_run_hooks(s, err)) < 0 ||
 	    (rc = ns_rootfs_pivot(s->rootfs, err)) < 0)
 		return rc;
 	if (spec->has_process && spec->process.terminal && (rc = set_terminal(s, err)) < 0)

@@ -22,6 +22,7 @@
 #include "runtime/hooks.h"
 #include "runtime/rdt.h"
 #include "runtime/state.h"
+#include "runtime/vm_control.h"
 
 static int open_with_cgroup(struct runtime *rt, const char *id, enum container_lock lock,
 			    struct container **ret, struct cgroup **ret_cg, struct err *err)
@@ -61,6 +62,8 @@ static int kill_opened(struct container *c, struct cgroup *cg, int sig, bool all
 	 * Without a pid namespace of its own the end of the first process does not end the others,
 	 * so KILL goes to all of them (runc does the same).
 	 */
+	if (all && c->is_vm && sig != SIGKILL && c->status != CONTAINER_STOPPED)
+		return vm_control_call(c, VM_CONTROL_SIGNAL, (uint32_t)sig, -1, NULL, err);
 	if ((all || (sig == SIGKILL && !c->own_pid_ns)) && has_cgroup)
 		return cgroup_signal(cg, sig, err);
 	if (c->status == CONTAINER_STOPPED)

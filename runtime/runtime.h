@@ -20,6 +20,7 @@
 struct runtime {
 	const char *root; /* state root, absolute */
 	enum cgroup_manager cgroup_manager;
+	bool prefers_vm; /* called by the name that asks for virtual machines */
 	int root_fd; /* O_PATH of root; -1 until it exists */
 	int proc_fd; /* see proc_open_root() */
 };
@@ -53,6 +54,7 @@ struct container {
 	struct spec_annotation *annotations;
 	size_t n_annotations;
 	struct cgroup *cgroup; /* opened lazily by container_cgroup */
+	bool is_vm;            /* a virtual machine: pid is its hull-vmm */
 	bool own_pid_ns;       /* the container has a pid namespace of its own */
 	bool has_process;      /* config.json has a process: start can work */
 };

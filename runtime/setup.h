@@ -7,6 +7,8 @@
 #include "runtime/child.h"
 #include "runtime/runtime.h"
 
+struct vm_setup;
+
 struct setup {
 	struct runtime *rt;
 	const struct create_options *options;
@@ -14,6 +16,7 @@ struct setup {
 	struct container *container;
 	struct cgroup *cgroup; /* the container's, borrowed */
 	struct child child;
+	struct vm_setup *vm; /* the container is a virtual machine; NULL: it is not */
 
 	/* Inherited by the child. */
 	int space_fds[NS_KIND_MAX];
@@ -27,6 +30,9 @@ struct setup {
 
 /* C: everything between clone and execve. Does not return. */
 void init_main(struct setup *s) __attribute__((noreturn));
+
+/* C: has P run prestart and createRuntime, then runs createContainer. */
+int init_run_hooks(struct setup *s, struct err *err) MUST_CHECK;
 
 /*
  * P: from the options to a container process that waits for SYNC_GO, with all of its state on disk.

@@ -129,6 +129,7 @@ static void write_state(const struct container *c, bool ready, struct buf *text)
 	json_w_string(w, "owner", c->owner);
 	json_w_string(w, "cgroupPath", c->cgroup_path);
 	json_w_bool(w, "cgroupsDisabled", c->cgroup_manager == CGROUP_MANAGER_DISABLED);
+	json_w_bool(w, "virtualMachine", c->is_vm);
 	json_w_bool(w, "ownPidNamespace", c->own_pid_ns);
 	json_w_bool(w, "hasProcess", c->has_process);
 	json_w_object(w, "annotations");
@@ -230,6 +231,7 @@ static int state_load(struct container *c, bool *ret_ready, struct err *err)
 	    (rc = json_get_u64(root, "startTime", &c->start_time, err)) < 0 ||
 	    (rc = json_get_bool(root, "ready", ret_ready, err)) < 0 ||
 	    (rc = json_get_bool(root, "cgroupsDisabled", &disabled, err)) < 0 ||
+	    (rc = json_get_bool(root, "virtualMachine", &c->is_vm, err)) < 0 ||
 	    (rc = json_get_bool(root, "ownPidNamespace", &c->own_pid_ns, err)) < 0 ||
 	    (rc = json_get_bool(root, "hasProcess", &c->has_process, err)) < 0 ||
 	    (rc = take_annotations(c, root, err)) < 0)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -17,6 +18,7 @@
 #include "runtime/runtime.h"
 #include "runtime/state.h"
 #include "runtime/update.h"
+#include "runtime/vm_control.h"
 
 #define STAGED STATE_CONFIG ".new"
 
@@ -66,6 +68,21 @@ static void restore_rdt(const struct container *c, const struct spec_rdt *rdt,
 		log_debug("update: schemas stay changed: %s", err.msg);
 }
 
+/* In a virtual machine the limits are the guest's to keep. */
+static int update_guest(const struct container *c, const struct json_node *resources,
+			struct err *err)
+{
+	struct json_writer *w = json_w_new(false);
+	BUF text = BUF_INIT;
+
+	json_w_node(w, NULL, resources);
+	json_w_finish(w, &text);
+
+	CLOSE_FD int fd = vm_control_file("resources", text.data, text.len, err);
+
+	return fd < 0 ? fd : vm_control_call(c, VM_CONTROL_UPDATE, 0, fd, NULL, err);
+}
+
 /* The staged configuration takes effect with the limits. */
 static int apply(struct container *c, const struct spec_rdt *rdt,
 		 const struct update_change *change, const struct cgroup_limits *limits,
@@ -79,7 +96,7 @@ static int apply(struct container *c, const struct spec_rdt *rdt,
 		rc = update_rdt(c, rdt, change->l3_cache_schema, change->mem_bw_schema, err);
 	if (rc)
 		return rc;
-	rc = cgroup_update(cg, limits, err);
+	rc = c->is_vm ? update_guest(c, change->resources, err) : cgroup_update(cg, limits, err);
 	if (!rc && renameat(c->dir_fd, STAGED, c->dir_fd, STATE_CONFIG) < 0)
 		rc = err_sys(err, "save the new limits of '%s'", c->id);
 	if (rc)

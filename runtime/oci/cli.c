@@ -84,6 +84,7 @@ int cli_runtime(struct cli *cli, struct err *err)
 	rc = runtime_open(cli->globals.root, manager, creates, &cli->runtime, err);
 	if (rc)
 		return rc;
+	cli->runtime.prefers_vm = cli->prefers_vm;
 	cli->has_runtime = true;
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/parse.h"
 #include "runtime/oci/oci.h"
+#include "runtime/vm_control.h"
 
 #define PS_OUTPUT_MAX (64u << 20)
 
@@ -28,6 +29,7 @@ struct ps_options {
 struct pids {
 	pid_t *list;
 	size_t n;
+	bool in_guest;
 };
 
 #define AT(member) offsetof(struct ps_options, member)
@@ -51,6 +53,26 @@ static int compare_pids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* As the guest counts them; no other program on this host knows them. */
+static int read_guest_pids(const struct container *c, struct pids *ret, struct err *err)
+{
+	BUF text = BUF_INIT;
+	int rc = vm_control_call(c, VM_CONTROL_PS, 0, -1, &text, err);
+	char *line, *rest;
+	uint32_t pid;
+
+	if (rc)
+		return rc;
+	buf_addc(&text, '\0');
+	rest = text.data;
+	ret->list = mem_xcalloc(text.len, sizeof(*ret->list));
+	while ((line = strsep(&rest, "\n"))) {
+		if (parse_u32(line, &pid) == 0 && pid <= INT32_MAX)
+			ret->list[ret->n++] = (pid_t)pid;
+	}
+	return 0;
+}
+
 static int read_pids(struct cli *cli, const char *id, struct pids *ret, struct err *err)
 {
 	struct container *c;
@@ -66,9 +88,11 @@ static int read_pids(struct cli *cli, const char *id, struct pids *ret, struct e
 	if (!rc)
 		rc = container_cgroup(c, &cg, err);
 	if (!rc)
-		rc = cgroup_pids(cg, &ret->list, &ret->n, err);
+		rc = c->is_vm ? read_guest_pids(c, ret, err)
+			      : cgroup_pids(cg, &ret->list, &ret->n, err);
 	if (!rc && ret->n)
 		qsort(ret->list, ret->n, sizeof(*ret->list), compare_pids);
+	ret->in_guest = c->is_vm;
 	container_close(c);
 	return rc;
 }
@@ -208,6 +232,37 @@ static int print_table(struct cli *cli, const struct pids *pids, struct err *err
 	return rc ? rc : cli_print(&out, err);
 }
 
+/* A guest's text must not reach the terminal as control sequences. */
+static void make_printable(struct buf *text)
+{
+	for (size_t i = 0; i < text->len; i++) {
+		unsigned char c = (unsigned char)text->data[i];
+
+		if ((c < ' ' && c != '\n') || c == 0x7f)
+			text->data[i] = '?';
+	}
+}
+
+static int print_guest_table(struct cli *cli, struct err *err)
+{
+	struct container *c;
+	BUF text = BUF_INIT;
+	int rc;
+
+	if (cli->args.n > 1)
+		return err_set(err, ENOTSUP,
+			       "ps arguments are not supported for a container in a virtual machine");
+	rc = container_open(&cli->runtime, cli->args.argv[0], CONTAINER_LOCK_NONE, &c, err);
+	if (rc)
+		return rc;
+	rc = vm_control_call(c, VM_CONTROL_PS_TABLE, 0, -1, &text, err);
+	container_close(c);
+	if (rc)
+		return rc;
+	make_printable(&text);
+	return cli_print(&text, err);
+}
+
 int cmd_ps(struct cli *cli, struct err *err)
 {
 	struct ps_options o = {.format = "table"};
@@ -225,7 +280,10 @@ int cmd_ps(struct cli *cli, struct err *err)
 		rc = read_pids(cli, cli->args.argv[0], &pids, err);
 	if (rc)
 		return rc;
-	rc = strcmp(o.format, "json") ? print_table(cli, &pids, err) : print_json(&pids, err);
+	if (!strcmp(o.format, "json"))
+		rc = print_json(&pids, err);
+	else
+		rc = pids.in_guest ? print_guest_table(cli, err) : print_table(cli, &pids, err);
 	free(pids.list);
 	return rc;
 }

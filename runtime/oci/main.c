@@ -226,9 +226,12 @@ static int check_rootless(struct cli *cli, struct err *err)
 /* Global options, then the log, then the command. */
 static int run_program(struct cli *cli, int argc, char **argv, struct err *err)
 {
+	const char *name = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	struct opt_words words = {0};
 	struct err log_err = ERR_INIT;
 	int rc, rc_log;
+
+	cli->prefers_vm = argc > 0 && !strcmp(name ? name + 1 : argv[0], PROGRAM "-vm");
 
 	rc = options_parse(&global_grammar, argc, argv, &cli->globals, &cli->arena, &words, err);
 	rc_log = open_log(cli, &log_err);

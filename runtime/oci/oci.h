@@ -32,6 +32,7 @@ struct cli {
 	struct arena arena;    /* lives until exit */
 	struct opt_words args; /* positional arguments, after cli_options */
 	bool usage_error;      /* the command line itself is wrong */
+	bool prefers_vm;       /* called as hull-oci-vm */
 	bool has_runtime;
 	struct runtime runtime; /* after cli_runtime */
 };

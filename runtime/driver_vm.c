@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A container in a virtual machine of its own. On the host it is one process, hull-vmm (with the
+ * server of its files beside it), in the container's cgroup and network namespace: its pid is the
+ * container's pid, its end the container's end. It takes part in the protocol of sync.h and reads
+ * exec.fifo like any container's first process, so create, start, run and their failures are the
+ * same for both isolations; pause and resume freeze its cgroup.
+ */
+#include "runtime/driver_vm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/companion.h"
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/sock.h"
+#include "runtime/console.h"
+#include "runtime/setup.h"
+#include "runtime/sync.h"
+#include "runtime/vm_config.h"
+#include "runtime/vm_control.h"
+#include "runtime/vm_share.h"
+
+#define PROGRAM        "hull-vmm"
+#define KERNEL         "vmlinux-fast"
+#define INITRAMFS      "initramfs"
+#define INSTALLED      "/usr/lib/hull/"
+#define SHARE_DIR      "share" /* in the state directory; where the tree is mounted */
+#define MIB            (1ull << 20)
+#define GUEST_OVERHEAD (64 * MIB) /* of kernel, agent and page tables beside the limit */
+#define DEFAULT_MEMORY (512 * MIB)
+#define MAX_MEMORY     (64ull << 40)
+#define MAX_CPUS       32u
+
+/* ---- what kind of machine ---- */
+
+/* ceil(quota / period), or what cpuset leaves it; 1 without either. */
+static unsigned int cpus_of(const struct spec *spec)
+{
+	const struct cgroup_limits *l = &spec->limits;
+	uint64_t period = l->cpu_period.set ? l->cpu_period.value : 100000, n = 1;
+
+	if (l->cpu_quota.set && l->cpu_quota.value > 0 && period > 0)
+		n = ((uint64_t)l->cpu_quota.value + period - 1) / period;
+	return n < 1 ? 1 : n > MAX_CPUS ? MAX_CPUS : (unsigned int)n;
+}
+
+static uint64_t memory_of(const struct spec *spec)
+{
+	int64_t limit = spec->limits.memory_limit.set ? spec->limits.memory_limit.value : 0;
+
+	if (limit <= 0)
+		return DEFAULT_MEMORY;
+	return ((uint64_t)limit + GUEST_OVERHEAD + MIB - 1) & ~(MIB - 1);
+}
+
+static int read_number(const struct spec *spec, const char *key, uint64_t min, uint64_t max,
+		       uint64_t *ret, struct err *err)
+{
+	const char *text = spec_annotation(spec, key);
+	uint64_t n;
+
+	if (!text)
+		return 0;
+	if (parse_u64(text, &n) < 0 || n < min || n > max)
+		return err_set(err, EINVAL,
+			       "annotation '%s': '%s' is not a number from %llu to %llu", key, text,
+			       (unsigned long long)min, (unsigned long long)max);
+	*ret = n;
+	return 0;
+}
+
+static int size_machine(const struct spec *spec, struct vm_setup *vm, struct err *err)
+{
+	uint64_t cpus = cpus_of(spec), mib = memory_of(spec) / MIB;
+	int rc = read_number(spec, "org.hull.vm.cpus", 1, MAX_CPUS, &cpus, err);
+
+	if (rc == 0)
+		rc = read_number(spec, "org.hull.vm.memory-mib", 32, MAX_MEMORY / MIB, &mib, err);
+	vm->cpus = (unsigned int)cpus;
+	vm->memory = mib * MIB;
+	return rc;
+}
+
+/* Beside this program, where a build puts it, or where it is installed. */
+static char *find_file(const char *name)
+{
+	FREE char *program = companion_path(PROGRAM);
+	char *slash = strrchr(program, '/');
+	FREE char *beside = mem_xprintf("%.*s/guest/%s", (int)(slash - program), program, name);
+
+	if (access(beside, R_OK) == 0)
+		return ptr_take(&beside);
+	return mem_xprintf(INSTALLED "%s", name);
+}
+
+static int open_file(const char *what, const char *path, int flags, int *ret, struct err *err)
+{
+	*ret = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return *ret < 0 ? err_sys(err, "%s '%s' of the virtual machine", what, path) : 0;
+}
+
+int vm_setup_load(struct setup *s, struct err *err)
+{
+	const char *kernel = spec_annotation(s->spec, "org.hull.vm.kernel");
+	struct vm_setup *vm = mem_xalloc(sizeof(*vm));
+	int rc;
+
+	vm->program_fd = vm->kvm_fd = vm->kernel_fd = vm->initramfs_fd = -1;
+	vm->config_fd = vm->control_fd = -1;
+	s->vm = vm;
+	if (s->options->preserve_fds > 0 || getenv("LISTEN_FDS"))
+		return err_set(err, ENOTSUP,
+			       "--preserve-fds, LISTEN_FDS: a virtual machine cannot be given descriptors");
+	if (getenv("NOTIFY_SOCKET"))
+		return err_set(err, ENOTSUP,
+			       "NOTIFY_SOCKET: a container in a virtual machine cannot reach it");
+	if ((rc = vm_config_check(s->spec, err)) < 0 || (rc = size_machine(s->spec, vm, err)) < 0)
+		return rc;
+	vm->program = companion_path(PROGRAM);
+	vm->kernel = kernel ? mem_xstrdup(kernel) : find_file(KERNEL);
+	vm->initramfs = find_file(INITRAMFS);
+	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->kvm_fd < 0)
+		return err_sys(err, "a virtual machine needs '/dev/kvm'");
+	if ((rc = open_file("program", vm->program, O_PATH, &vm->program_fd, err)) < 0 ||
+	    (rc = open_file("kernel", vm->kernel, O_RDONLY, &vm->kernel_fd, err)) < 0)
+		return rc;
+	return open_file("initramfs", vm->initramfs, O_RDONLY, &vm->initramfs_fd, err);
+}
+
+static int write_config(struct setup *s, struct err *err)
+{
+	BUF text = BUF_INIT;
+
+	vm_config_for_guest(s->spec, &text);
+	s->vm->config_fd = vm_control_file("config.json", text.data, text.len, err);
+	return s->vm->config_fd < 0 ? s->vm->config_fd : 0;
+}
+
+int vm_setup_prepare(struct setup *s, struct err *err)
+{
+	FREE char *path =
+		mem_xprintf("/proc/self/fd/%d/" VM_CONTROL_SOCKET, s->container->dir_fd);
+
+	if (mkdirat(s->container->dir_fd, SHARE_DIR, 0700) < 0)
+		return err_sys(err, "make '%s' in the state directory", SHARE_DIR);
+	s->vm->control_fd = sock_bind(path, SOCK_SEQPACKET, err);
+	if (s->vm->control_fd < 0)
+		return s->vm->control_fd;
+	if (listen(s->vm->control_fd, 64) < 0)
+		return err_sys(err, "listen on the control socket");
+	return write_config(s, err);
+}
+
+void vm_setup_free(struct vm_setup *vm)
+{
+	if (!vm)
+		return;
+	fd_close(vm->program_fd);
+	fd_close(vm->kvm_fd);
+	fd_close(vm->kernel_fd);
+	fd_close(vm->initramfs_fd);
+	fd_close(vm->config_fd);
+	fd_close(vm->control_fd);
+	free(vm->program);
+	free(vm->kernel);
+	free(vm->initramfs);
+	free(vm);
+}
+
+/* ---- the child ---- */
+
+/* Of the namespaces only the network's is the host's; mounts are private for the share's sake. */
+static int enter_namespaces(struct setup *s, struct err *err)
+{
+	struct ns_spaces spaces = {0};
+	int rc = sync_expect(s->child.sync[1], SYNC_GO, NULL, err);
+
+	if (rc == 0)
+		rc = cgroup_join(s->cgroup, 0, s->born_in_v2, err);
+	if (rc < 0)
+		return rc;
+	spaces.kind[NS_NETWORK] = s->spec->spaces.kind[NS_NETWORK];
+	spaces.kind[NS_MOUNT].listed = true;
+	return ns_enter(&spaces, s->space_fds, err);
+}
+
+static int set_terminal(struct setup *s, struct err *err)
+{
+	CLOSE_FD int master = -1;
+	CLOSE_FD int slave = -1;
+	int rc = console_open(&s->spec->process, &master, &slave, err);
+
+	if (rc < 0)
+		return rc;
+	if (s->child.console_fd >= 0)
+		rc = console_send(s->child.console_fd, master, err);
+	else
+		rc = sync_send_fd(s->child.sync[1], SYNC_TTY, master, err);
+	if (rc < 0)
+		return rc;
+	/* On the host the terminal is root's: only hull-vmm has it. */
+	const struct ns_process owner = {0};
+
+	return console_attach(&owner, slave, err);
+}
+
+struct words {
+	char *argv[32];
+	size_t n;
+};
+
+static void add_number(struct words *w, const char *option, uint64_t n)
+{
+	w->argv[w->n++] = (char *)option;
+	w->argv[w->n++] = mem_xprintf("%llu", (unsigned long long)n);
+}
+
+static int add_fd(struct words *w, const char *option, int fd, struct err *err)
+{
+	if (fd < 0)
+		return 0;
+	add_number(w, option, (uint64_t)fd);
+	return fd_set_cloexec(fd, 0, err);
+}
+
+static void add_switch(struct words *w, const char *option, bool on)
+{
+	if (on)
+		w->argv[w->n++] = (char *)option;
+}
+
+static int add_log(struct words *w, struct err *err)
+{
+	if (log_fd() < 0)
+		return 0;
+	add_switch(w, "--log-json", log_file_format() == LOG_FORMAT_JSON);
+	add_switch(w, "--log-debug", log_enabled(LOG_LEVEL_DEBUG));
+	return add_fd(w, "--log-fd", log_fd(), err);
+}
+
+static int become_vmm(struct setup *s, int share_fd, struct err *err)
+{
+	const struct vm_setup *vm = s->vm;
+	struct words w = {.argv = {(char *)PROGRAM}, .n = 1};
+	char *env[] = {NULL};
+	int rc = fd_cloexec_from(3, s->rt->proc_fd, err);
+
+	if (rc < 0 || (rc = add_fd(&w, "--kvm-fd", vm->kvm_fd, err)) < 0 ||
+	    (rc = add_fd(&w, "--kernel-fd", vm->kernel_fd, err)) < 0 ||
+	    (rc = add_fd(&w, "--initramfs-fd", vm->initramfs_fd, err)) < 0 ||
+	    (rc = add_fd(&w, "--config-fd", vm->config_fd, err)) < 0 ||
+	    (rc = add_fd(&w, "--control-fd", vm->control_fd, err)) < 0 ||
+	    (rc = add_fd(&w, "--share-fd", share_fd, err)) < 0 ||
+	    (rc = add_fd(&w, "--sync-fd", s->child.sync[1], err)) < 0 ||
+	    (rc = add_fd(&w, "--fifo-fd", s->fifo_fd, err)) < 0 || (rc = add_log(&w, err)) < 0)
+		return rc;
+	add_number(&w, "--cpus", vm->cpus);
+	add_number(&w, "--memory", vm->memory);
+	add_switch(&w, "--terminal", s->spec->has_process && s->spec->process.terminal);
+	add_switch(&w, "--no-pivot", s->options->no_pivot);
+	add_switch(&w, "--no-new-keyring", s->options->no_new_keyring);
+	w.argv[w.n++] = (char *)"--id";
+	w.argv[w.n++] = s->container->id;
+	(void)!execveat(vm->program_fd, "", w.argv, env, AT_EMPTY_PATH);
+	return err_sys(err, "execute '%s'", vm->program);
+}
+
+static int set_up(struct setup *s, struct err *err)
+{
+	FREE char *path = mem_xprintf("%s/%s/" SHARE_DIR, s->rt->root, s->container->id);
+	CLOSE_FD int share = -1;
+	int rc;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_sys(err, "set the parent death signal");
+	if (setsid() < 0)
+		return err_sys(err, "setsid");
+	if ((rc = enter_namespaces(s, err)) < 0)
+		return rc;
+	share = vm_share_build(s->spec, path, err);
+	if (share < 0)
+		return share;
+	if ((rc = init_run_hooks(s, err)) < 0)
+		return rc;
+	if (s->spec->has_process && s->spec->process.terminal && (rc = set_terminal(s, err)) < 0)
+		return rc;
+	return become_vmm(s, share, err);
+}
+
+void vm_init_main(struct setup *s)
+{
+	struct err e = ERR_INIT;
+	sigset_t none;
+
+	fd_replace(&s->child.sync[0], -1);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)!set_up(s, &e);
+	sync_send_error(s->child.sync[1], &e);
+	_exit(1);
+}

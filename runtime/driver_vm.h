@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Making a container that is a virtual machine: what differs from namespaces. Private to runtime/. */
+#ifndef HULL_RUNTIME_DRIVER_VM_H
+#define HULL_RUNTIME_DRIVER_VM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct setup;
+
+/* What the hull-vmm of a container gets. Descriptors are owned, -1: not opened. */
+struct vm_setup {
+	char *program, *kernel, *initramfs; /* paths */
+	unsigned int cpus;
+	uint64_t memory; /* bytes */
+	int program_fd, kvm_fd, kernel_fd, initramfs_fd, config_fd, control_fd;
+};
+
+/* P, before any side effect: checks the configuration, finds the files, opens them and /dev/kvm. */
+int vm_setup_load(struct setup *s, struct err *err) MUST_CHECK;
+
+/* P, with the state directory: the control socket, the guest's configuration. */
+int vm_setup_prepare(struct setup *s, struct err *err) MUST_CHECK;
+
+/* C: joins cgroups and the network namespace, builds the share, becomes hull-vmm. */
+void vm_init_main(struct setup *s) __attribute__((noreturn));
+
+void vm_setup_free(struct vm_setup *vm); /* NULL: nothing */
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* config.json of a container that runs in a virtual machine of its own. Private to runtime/. */
+#ifndef HULL_RUNTIME_VM_CONFIG_H
+#define HULL_RUNTIME_VM_CONFIG_H
+
+#include "base/buf.h"
+#include "runtime/spec.h"
+
+/* Where the guest finds what the host shares with it: root, and mN for the source of mounts[N]. */
+#define VM_SHARE_TAG  "hull"
+#define VM_SHARE_PATH "/run/hull/share"
+
+/* What a VM cannot honour is an error that names the property; everything else is. */
+int vm_config_check(const struct spec *spec, struct err *err) MUST_CHECK;
+
+/*
+ * The configuration as the guest's own hull gets it: root and bind sources are those of the share,
+ * hooks that belong to the host are gone, and so is the path of the network namespace, which the
+ * host side of the VM lives in.
+ */
+void vm_config_for_guest(const struct spec *spec, struct buf *ret);
+
+#endif

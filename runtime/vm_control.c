@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "runtime/vm_control.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/sock.h"
+
+int vm_control_connect(const struct container *c, struct err *err)
+{
+	FREE char *path = mem_xprintf("/proc/self/fd/%d/" VM_CONTROL_SOCKET, c->dir_fd);
+	int sock = sock_connect(path, SOCK_SEQPACKET, NULL);
+
+	if (sock < 0)
+		return err_code(err, -sock, "virtual machine of container '%s'", c->id);
+	return sock;
+}
+
+int vm_control_send(int sock, enum vm_control_op op, uint32_t number, bool flag, const int *fds,
+		    size_t n_fds, struct err *err)
+{
+	const struct vm_control_request r = {
+		.version = VM_CONTROL_VERSION, .op = op, .number = number, .flag = flag};
+
+	return fd_send(sock, fds, n_fds, &r, sizeof(r), err);
+}
+
+static int read_text(int fd, struct buf *text, struct err *err)
+{
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(err, "read the virtual machine's answer");
+	return io_read_all(fd, "the virtual machine's answer", VM_CONTROL_TEXT, text, err);
+}
+
+int vm_control_receive(int sock, uint32_t *ret_number, struct buf *text, struct err *err)
+{
+	struct vm_control_reply r;
+	CLOSE_FD int fd = -1;
+	size_t n_fds = 0;
+	int n = fd_recv(sock, &fd, 1, &n_fds, &r, sizeof(r), err);
+
+	if (n < 0 && n != -ECONNRESET)
+		return n;
+	if (n != (int)sizeof(r))
+		return err_set(err, ECONNRESET, "the virtual machine has ended");
+	if (r.version != VM_CONTROL_VERSION)
+		return err_set(err, EPROTO,
+			       "the virtual machine was started by another version of hull");
+	r.err.msg[sizeof(r.err.msg) - 1] = '\0';
+	if (r.err.code > 0)
+		return err_set(err, r.err.code, "%s", r.err.msg);
+	*ret_number = r.number;
+	return text && fd >= 0 ? read_text(fd, text, err) : 0;
+}
+
+int vm_control_call(const struct container *c, enum vm_control_op op, uint32_t number, int fd,
+		    struct buf *text, struct err *err)
+{
+	CLOSE_FD int sock = vm_control_connect(c, err);
+	uint32_t answer;
+	int rc;
+
+	if (sock < 0)
+		return sock;
+	rc = vm_control_send(sock, op, number, false, &fd, fd >= 0, err);
+	return rc < 0 ? rc : vm_control_receive(sock, &answer, text, err);
+}
+
+int vm_control_file(const char *name, const void *data, size_t len, struct err *err)
+{
+	CLOSE_FD int fd = memfd_create(name, MFD_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return err_sys(err, "memfd_create");
+	rc = io_write(fd, data, len);
+	if (rc < 0)
+		return err_code(err, -rc, "write a file in memory");
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(err, "seek in a file in memory");
+	return fd_take(&fd);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How hull-oci speaks to the hull-vmm of a running container: one request a connection, over a
+ * SOCK_SEQPACKET socket in the container's state directory. Both come from the same installation;
+ * the version tells when they do not. Private to runtime/ and hull-vmm.
+ */
+#ifndef HULL_RUNTIME_VM_CONTROL_H
+#define HULL_RUNTIME_VM_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "runtime/runtime.h"
+
+#define VM_CONTROL_SOCKET  "vm.sock" /* in the state directory */
+#define VM_CONTROL_VERSION 1
+#define VM_CONTROL_FDS     4
+#define VM_CONTROL_TEXT    (1u << 20) /* bytes of a reply's text at most */
+
+enum vm_control_op {
+	VM_CONTROL_SIGNAL = 1, /* number, to all processes */
+	VM_CONTROL_PS,         /* reply text: ids as the guest counts them, one a line */
+	VM_CONTROL_PS_TABLE,   /* reply text: as ps -ef shows them */
+	VM_CONTROL_STATS,      /* reply text: the JSON of events --stats */
+	VM_CONTROL_UPDATE,     /* fd: a file with linux.resources */
+	VM_CONTROL_OOM,        /* replies each time a process is killed for lack of memory */
+	/*
+	 * fds: a file with the process' JSON, then its standard streams, or, with flag, a terminal's
+	 * slave. Answered when it runs, and again, with its status of wait(2), at its end. Whoever
+	 * closes the connection before has it killed.
+	 */
+	VM_CONTROL_EXEC,
+	VM_CONTROL_EXEC_SIGNAL, /* number; on the connection of an EXEC, as the next. No reply. */
+	VM_CONTROL_RESIZE,      /* number: rows << 16 | columns */
+};
+
+struct vm_control_request {
+	uint32_t version, op, number, flag;
+};
+
+/* A reply's text comes as a file, in a descriptor. */
+struct vm_control_reply {
+	uint32_t version, number;
+	struct err err; /* code 0: it went well */
+};
+
+int vm_control_connect(const struct container *c, struct err *err) MUST_CHECK;
+int vm_control_send(int sock, enum vm_control_op op, uint32_t number, bool flag, const int *fds,
+		    size_t n_fds, struct err *err) MUST_CHECK;
+/*
+ * Returns what the VMM says of the request: 0 or its -errno; -ECONNRESET: the virtual machine has
+ * ended. text (may be NULL) gets the reply's.
+ */
+int vm_control_receive(int sock, uint32_t *ret_number, struct buf *text, struct err *err) MUST_CHECK;
+
+/* One request, with up to one descriptor (-1: none), and its answer. */
+int vm_control_call(const struct container *c, enum vm_control_op op, uint32_t number, int fd,
+		    struct buf *text, struct err *err) MUST_CHECK;
+
+/* A file in memory that holds data, at its beginning. */
+int vm_control_file(const char *name, const void *data, size_t len, struct err *err) MUST_CHECK;
+
+#endif

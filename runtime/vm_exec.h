@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * exec in a virtual machine: the process runs in the guest, and a process of hull on the host stands
+ * for it, whose pid callers get: signals to it go on, and it ends as the other one does. Private to
+ * runtime/.
+ */
+#ifndef HULL_RUNTIME_VM_EXEC_H
+#define HULL_RUNTIME_VM_EXEC_H
+
+#include "runtime/runtime.h"
+
+struct child;
+
+/* What these options ask for cannot be had of a virtual machine: an error that names the first one. */
+int vm_exec_check(const struct exec_options *o, struct err *err) MUST_CHECK;
+
+/*
+ * The JSON of process p. from: the object (config.json's process) that has what p does not carry in
+ * a form to write, or NULL.
+ */
+void vm_exec_describe(const struct ns_process *p, const struct json_node *from, struct buf *ret);
+
+/*
+ * C, its standard streams (or the terminal) in place: has the process started, tells the parent that
+ * it is ready, and stands for it. Returns only on failure before that.
+ */
+int vm_exec_main(const struct container *c, const struct child *ch, const struct buf *process,
+		 int proc_fd, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The container in the machine, from the agent's hello to its end: the share is mounted, the
+ * container created and, when start has come, its process runs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "runtime/vm_config.h"
+#include "runtime/vmm/vmm.h"
+
+#define SET_UP_MS 120000 /* hooks of the guest may take their time, as in init.c */
+
+static void fail(struct vmm *v, const struct err *why)
+{
+	vmm_fail(v, why);
+}
+
+static void started(void *arg, const struct proto_body *body, const struct err *why)
+{
+	struct vmm *v = arg;
+
+	(void)body;
+	if (why) {
+		fail(v, why);
+		return;
+	}
+	if (v->stage == VMM_CREATED)
+		v->stage = VMM_RUNS;
+	parent_started(v);
+}
+
+void box_start(struct vmm *v)
+{
+	BUF request = BUF_INIT;
+
+	proto_put_string(&request, PROTO_F_ID, v->o.id);
+	calls_make(v, PROTO_START, &request, SET_UP_MS, started, v);
+}
+
+static void first_done(struct process *p)
+{
+	struct vmm *v = p->vmm;
+
+	v->first = NULL;
+	v->status = p->status;
+	/* Its program may end before the answer to START is here. */
+	if (v->stage == VMM_CREATED)
+		parent_started(v);
+	vmm_end(v);
+}
+
+static void created(void *arg, const struct proto_body *body, const struct err *why)
+{
+	struct vmm *v = arg;
+	struct err e = ERR_INIT;
+
+	(void)body;
+	if (why) {
+		fail(v, why);
+		return;
+	}
+	v->stage = VMM_CREATED;
+	if (signals_start(v, &e) < 0 || parent_ready(v, &e) < 0)
+		fail(v, &e);
+}
+
+/* Streams of the container's callers: this process keeps none, so that an end of file is one. */
+static int take_streams(struct vmm *v, struct buf *request, struct err *err)
+{
+	int fds[3] = {-1, -1, -1}, n = v->o.terminal ? 1 : 3, rc;
+	CLOSE_FD int null = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (null < 0)
+		return err_sys(err, "open '/dev/null'");
+	for (int i = 0; i < n; i++) {
+		fds[i] = fd_dup(i, err);
+		if (fds[i] < 0)
+			return fds[i];
+	}
+	if (v->o.terminal && (v->terminal_fd = fd_dup(0, err)) < 0)
+		return v->terminal_fd;
+	rc = process_streams(v->first, request, fds, (size_t)n, v->o.terminal, err);
+	for (int i = 0; i < 3 && rc == 0; i++) {
+		/* Without a log the last error can only be told here. */
+		if ((i < 2 || v->o.log_fd >= 0) && dup3(null, i, 0) < 0)
+			rc = err_sys(err, "set descriptor %d to '/dev/null'", i);
+	}
+	return rc;
+}
+
+static void put_size(struct vmm *v, struct buf *request)
+{
+	struct winsize ws;
+
+	if (v->terminal_fd < 0 || ioctl(v->terminal_fd, TIOCGWINSZ, &ws) < 0 || !ws.ws_row)
+		return;
+	proto_put_u32(request, PROTO_F_ROWS, ws.ws_row);
+	proto_put_u32(request, PROTO_F_COLUMNS, ws.ws_col);
+}
+
+static int ask_create(struct vmm *v, struct err *err)
+{
+	BUF request = BUF_INIT, config = BUF_INIT;
+	int rc;
+
+	if (lseek(v->o.config_fd, 0, SEEK_SET) < 0)
+		return err_sys(err, "read the configuration");
+	rc = io_read_all(v->o.config_fd, "config.json", PROTO_BODY_MAX, &config, err);
+	if (rc < 0)
+		return rc;
+	fd_replace(&v->o.config_fd, -1);
+	v->first = process_new(v, NULL);
+	v->first->done = first_done;
+	proto_put_string(&request, PROTO_F_ID, v->o.id);
+	proto_put_bytes(&request, PROTO_F_CONFIG, config.data, config.len);
+	if (v->o.no_pivot)
+		proto_put_u32(&request, PROTO_F_NO_PIVOT, 1);
+	if (v->o.no_new_keyring)
+		proto_put_u32(&request, PROTO_F_NO_NEW_KEYRING, 1);
+	rc = take_streams(v, &request, err);
+	if (rc < 0)
+		return rc;
+	put_size(v, &request);
+	calls_make(v, PROTO_CREATE, &request, SET_UP_MS, created, v);
+	return 0;
+}
+
+static void mounted(void *arg, const struct proto_body *body, const struct err *why)
+{
+	struct vmm *v = arg;
+	struct err e = ERR_INIT;
+
+	(void)body;
+	if (why)
+		fail(v, why);
+	else if (ask_create(v, &e) < 0)
+		fail(v, &e);
+}
+
+static void on_ready(void *arg, const uint64_t boot_ns[2])
+{
+	struct vmm *v = arg;
+	BUF request = BUF_INIT;
+
+	log_debug("the guest's agent is there, %llu ms after its kernel began",
+		  (unsigned long long)boot_ns[1] / 1000000);
+	v->stage = VMM_SETS_UP;
+	proto_put_string(&request, PROTO_F_SOURCE, MACHINE_SHARE_TAG);
+	proto_put_string(&request, PROTO_F_FS_TYPE, "virtiofs");
+	proto_put_string(&request, PROTO_F_TARGET, VM_SHARE_PATH);
+	calls_make(v, PROTO_MOUNT_FS, &request, CALL_TIMEOUT_MS, mounted, v);
+}
+
+static void on_exited(void *arg, const char *id, const char *exec, const struct agent_exit *e)
+{
+	struct vmm *v = arg;
+	struct process *p = process_find(v, exec);
+
+	/* Of a process that was started; the guest may say what it likes. */
+	if (strcmp(id, v->o.id) == 0 && p)
+		process_exited(p, e->signal ? e->signal : W_EXITCODE(e->code, 0), e->written);
+}
+
+static void on_oom(void *arg, const char *id)
+{
+	(void)id;
+	control_oom(arg);
+}
+
+static void on_log(void *arg, const char *text)
+{
+	(void)arg;
+	log_info("guest: %s", text);
+}
+
+static void on_lost(void *arg, const struct err *why)
+{
+	struct vmm *v = arg;
+	struct err e = ERR_INIT;
+
+	/* When the machine itself is gone there is a better reason on its way. */
+	if (v->stage == VMM_ENDS || vm_end_reason(v->machine.vm) != VM_RUNS)
+		return;
+	(void)err_set(&e, why->code, "the agent in the virtual machine is lost: %s", why->msg);
+	fail(v, &e);
+}
+
+const struct agent_events box_events = {on_ready, on_exited, on_oom, on_log, on_lost};

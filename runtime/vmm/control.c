@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control socket (vm_control.h): clients are hull-oci processes of this container's owner. What
+ * the guest answers is passed on as text, for them to distrust.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "runtime/vm_control.h"
+#include "runtime/vmm/vmm.h"
+
+#define CLIENTS_MAX 1024
+
+struct client {
+	struct client *next;
+	struct vmm *vmm;
+	int fd; /* -1: gone, and freed when nothing is outstanding */
+	struct loop_source *source;
+	enum vm_control_op op;     /* 0: none yet */
+	struct process *process;   /* of an EXEC */
+	unsigned int n_calls;      /* outstanding */
+};
+
+struct control {
+	struct vmm *vmm;
+	struct loop_source *source;
+	struct client *clients;
+	unsigned int n_clients, last_exec;
+};
+
+/* ---- clients ---- */
+
+static void free_if_idle(struct client *c)
+{
+	struct control *control = c->vmm->control;
+	struct client **at = &control->clients;
+
+	if (c->fd >= 0 || c->n_calls || c->process)
+		return;
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	control->n_clients--;
+	free(c);
+}
+
+static void hang_up(struct client *c)
+{
+	loop_remove(c->source);
+	c->source = NULL;
+	fd_replace(&c->fd, -1);
+}
+
+static void send_reply(struct client *c, uint32_t number, int fd, const struct err *why)
+{
+	struct vm_control_reply r = {.version = VM_CONTROL_VERSION, .number = number};
+
+	if (why)
+		r.err = *why;
+	if (c->fd >= 0 && fd_send(c->fd, &fd, fd >= 0, &r, sizeof(r), NULL) < 0)
+		hang_up(c);
+}
+
+/* The answer to a client that has no more to say. */
+static void finish(struct client *c, uint32_t number, int fd, const struct err *why)
+{
+	send_reply(c, number, fd, why);
+	hang_up(c);
+	free_if_idle(c);
+}
+
+static void refuse(struct client *c, int error, const char *why)
+{
+	struct err e = ERR_INIT;
+
+	(void)err_set(&e, error, "%s", why);
+	finish(c, 0, -1, &e);
+}
+
+static void call(struct client *c, enum proto_op op, const struct buf *body, uint32_t timeout_ms,
+		 agent_reply_fn *fn)
+{
+	c->n_calls++;
+	calls_make(c->vmm, op, body, timeout_ms, fn, c);
+}
+
+/* ---- one answer, perhaps with a text ---- */
+
+static void finish_with_text(struct client *c, const char *text, size_t len)
+{
+	struct err e = ERR_INIT;
+	CLOSE_FD int fd = vm_control_file("answer", text, len, &e);
+
+	finish(c, 0, fd, fd < 0 ? &e : NULL);
+}
+
+static void answered(void *arg, const struct proto_body *body, const struct err *why)
+{
+	struct client *c = arg;
+
+	(void)body;
+	c->n_calls--;
+	finish(c, 0, -1, why);
+}
+
+static void answered_string(struct client *c, const struct proto_body *body, enum proto_field field,
+			    const struct err *why)
+{
+	struct err e = ERR_INIT;
+	FREE char *text = NULL;
+	int rc;
+
+	c->n_calls--;
+	if (why) {
+		finish(c, 0, -1, why);
+		return;
+	}
+	rc = proto_get_string(body, field, VM_CONTROL_TEXT, &text, &e);
+	if (rc <= 0)
+		refuse(c, EPROTO, rc < 0 ? e.msg : "the guest's answer is empty");
+	else
+		finish_with_text(c, text, strlen(text));
+}
+
+static void answered_stats(void *arg, const struct proto_body *body, const struct err *why)
+{
+	answered_string(arg, body, PROTO_F_STATS, why);
+}
+
+static void answered_table(void *arg, const struct proto_body *body, const struct err *why)
+{
+	answered_string(arg, body, PROTO_F_TEXT, why);
+}
+
+static void answered_pids(void *arg, const struct proto_body *body, const struct err *why)
+{
+	struct client *c = arg;
+	struct err e = ERR_INIT;
+	FREE uint32_t *pids = NULL;
+	BUF text = BUF_INIT;
+	size_t n = 0;
+
+	c->n_calls--;
+	if (why || proto_get_u32s(body, PROTO_F_PIDS, &pids, &n, &e) < 0) {
+		finish(c, 0, -1, why ? why : &e);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&text, "%u\n", pids[i]);
+	finish_with_text(c, buf_str(&text), text.len);
+}
+
+/* ---- exec ---- */
+
+static void put_process(struct client *c, struct buf *request)
+{
+	process_put_name(c->process, request);
+}
+
+static void ignore(void *arg, const struct proto_body *body, const struct err *why)
+{
+	struct client *c = arg;
+
+	(void)body;
+	if (why)
+		log_debug("exec: %s", why->msg);
+	c->n_calls--;
+	free_if_idle(c);
+}
+
+static void signal_exec(struct client *c, uint32_t number)
+{
+	BUF request = BUF_INIT;
+
+	put_process(c, &request);
+	proto_put_u32(&request, PROTO_F_SIGNAL, number);
+	call(c, PROTO_SIGNAL, &request, CALL_TIMEOUT_MS, ignore);
+}
+
+static void resize_exec(struct client *c, uint32_t number)
+{
+	BUF request = BUF_INIT;
+
+	put_process(c, &request);
+	proto_put_u32(&request, PROTO_F_ROWS, number >> 16);
+	proto_put_u32(&request, PROTO_F_COLUMNS, number & 0xffff);
+	call(c, PROTO_RESIZE_TTY, &request, CALL_TIMEOUT_MS, ignore);
+}
+
+static void exec_done(struct process *p)
+{
+	struct client *c = p->arg;
+
+	c->process = NULL;
+	finish(c, (uint32_t)p->status, -1, NULL);
+}
+
+static void executed(void *arg, const struct proto_body *body, const struct err *why)
+{
+	struct client *c = arg;
+
+	(void)body;
+	c->n_calls--;
+	if (why) {
+		process_free(c->process);
+		c->process = NULL;
+		finish(c, 0, -1, why);
+		return;
+	}
+	if (!c->process) { /* it has ended, and its end has been told */
+		free_if_idle(c);
+		return;
+	}
+	send_reply(c, 0, -1, NULL);
+	/* Who asked for it has gone in the meantime. */
+	if (c->fd < 0)
+		signal_exec(c, SIGKILL);
+}
+
+static int begin_exec(struct client *c, bool terminal, uint32_t size, int *fds, size_t n_fds,
+		      struct err *err)
+{
+	BUF request = BUF_INIT, text = BUF_INIT;
+	struct vmm *v = c->vmm;
+	int rc;
+
+	if (n_fds < 1)
+		return err_set(err, EINVAL, "there is no process");
+	rc = io_read_all(fds[0], "process", PROTO_BODY_MAX, &text, err);
+	if (rc < 0)
+		return rc;
+	c->process = process_new(v, mem_xprintf("exec-%u", ++v->control->last_exec));
+	c->process->done = exec_done;
+	c->process->arg = c;
+	put_process(c, &request);
+	proto_put_bytes(&request, PROTO_F_PROCESS, text.data, text.len);
+	rc = process_streams(c->process, &request, fds + 1, n_fds - 1, terminal, err);
+	if (rc < 0) {
+		process_free(c->process);
+		c->process = NULL;
+		return rc;
+	}
+	if (terminal && size >> 16) {
+		proto_put_u32(&request, PROTO_F_ROWS, size >> 16);
+		proto_put_u32(&request, PROTO_F_COLUMNS, size & 0xffff);
+	}
+	call(c, PROTO_EXEC, &request, CALL_TIMEOUT_MS, executed);
+	return 0;
+}
+
+/* ---- requests ---- */
+
+static void signal_all(struct client *c, uint32_t number)
+{
+	BUF request = BUF_INIT;
+
+	proto_put_string(&request, PROTO_F_ID, c->vmm->o.id);
+	proto_put_u32(&request, PROTO_F_SIGNAL, number);
+	proto_put_u32(&request, PROTO_F_ALL, 1);
+	call(c, PROTO_SIGNAL, &request, CALL_TIMEOUT_MS, answered);
+}
+
+static void ask(struct client *c, enum proto_op op, agent_reply_fn *fn)
+{
+	BUF request = BUF_INIT;
+
+	proto_put_string(&request, PROTO_F_ID, c->vmm->o.id);
+	call(c, op, &request, CALL_TIMEOUT_MS, fn);
+}
+
+static int update(struct client *c, const int *fds, size_t n_fds, struct err *err)
+{
+	BUF request = BUF_INIT, text = BUF_INIT;
+	int rc = n_fds != 1 ? -EINVAL : io_read_all(fds[0], "resources", PROTO_BODY_MAX, &text, err);
+
+	if (rc < 0)
+		return rc;
+	proto_put_string(&request, PROTO_F_ID, c->vmm->o.id);
+	proto_put_bytes(&request, PROTO_F_RESOURCES, text.data, text.len);
+	call(c, PROTO_UPDATE, &request, CALL_TIMEOUT_MS, answered);
+	return 0;
+}
+
+static int begin(struct client *c, const struct vm_control_request *r, int *fds, size_t n_fds,
+		 struct err *err)
+{
+	c->op = (enum vm_control_op)r->op;
+	switch (c->op) {
+	case VM_CONTROL_SIGNAL:
+		signal_all(c, r->number);
+		return 0;
+	case VM_CONTROL_PS:
+		ask(c, PROTO_PS, answered_pids);
+		return 0;
+	case VM_CONTROL_PS_TABLE:
+		ask(c, PROTO_PS, answered_table);
+		return 0;
+	case VM_CONTROL_STATS:
+		ask(c, PROTO_STATS, answered_stats);
+		return 0;
+	case VM_CONTROL_UPDATE:
+		return update(c, fds, n_fds, err);
+	case VM_CONTROL_OOM:
+		return 0;
+	case VM_CONTROL_EXEC:
+		return begin_exec(c, r->flag, r->number, fds, n_fds, err);
+	case VM_CONTROL_EXEC_SIGNAL:
+	case VM_CONTROL_RESIZE:
+		break;
+	}
+	return err_set(err, EINVAL, "control request %u is not known", r->op);
+}
+
+static void serve(struct client *c, const struct vm_control_request *r, int *fds, size_t n_fds)
+{
+	struct vmm *v = c->vmm;
+	struct err e = ERR_INIT;
+	int rc = 0;
+
+	if (r->version != VM_CONTROL_VERSION)
+		rc = err_set(&e, EPROTO, "the virtual machine was started by another version of hull");
+	else if (!c->op && v->stage != VMM_CREATED && v->stage != VMM_RUNS)
+		rc = err_set(&e, ESRCH, "the virtual machine is ending");
+	else if (!c->op)
+		rc = begin(c, r, fds, n_fds, &e);
+	else if (c->process && r->op == VM_CONTROL_EXEC_SIGNAL)
+		signal_exec(c, r->number);
+	else if (c->process && r->op == VM_CONTROL_RESIZE)
+		resize_exec(c, r->number);
+	if (rc < 0)
+		finish(c, 0, -1, &e);
+}
+
+static void client_event(void *arg, uint32_t events)
+{
+	struct client *c = arg;
+	struct vm_control_request r;
+	int fds[VM_CONTROL_FDS];
+	size_t n_fds = 0;
+	int n = fd_recv(c->fd, fds, VM_CONTROL_FDS, &n_fds, &r, sizeof(r), NULL);
+
+	(void)events;
+	if (n == -EAGAIN)
+		return;
+	if (n == (int)sizeof(r)) {
+		serve(c, &r, fds, n_fds);
+	} else {
+		hang_up(c);
+		/* The process is its caller's, who is dead. */
+		if (c->process && !c->process->exited)
+			signal_exec(c, SIGKILL);
+		free_if_idle(c);
+	}
+	for (size_t i = 0; i < n_fds; i++)
+		fd_close(fds[i]);
+}
+
+/* ---- the socket ---- */
+
+static void accept_client(void *arg, uint32_t events)
+{
+	struct control *control = arg;
+	struct vmm *v = control->vmm;
+	struct client *c;
+	int fd = accept4(v->o.control_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)events;
+	if (fd < 0)
+		return;
+	c = mem_xalloc(sizeof(*c));
+	*c = (struct client){.next = control->clients, .vmm = v, .fd = fd};
+	control->clients = c;
+	if (control->n_clients++ >= CLIENTS_MAX)
+		refuse(c, EAGAIN, "too many requests to the virtual machine at a time");
+	else if (loop_add(v->loop, fd, EPOLLIN, client_event, c, &c->source, NULL) < 0)
+		refuse(c, ENOMEM, "out of resources");
+}
+
+int control_new(struct vmm *v, struct control **ret, struct err *err)
+{
+	struct control *control = mem_xalloc(sizeof(*control));
+	int rc = fd_set_nonblock(v->o.control_fd, 1, err);
+
+	control->vmm = v;
+	*ret = control;
+	return rc < 0 ? rc
+		      : loop_add(v->loop, v->o.control_fd, EPOLLIN, accept_client, control,
+				 &control->source, err);
+}
+
+void control_oom(struct vmm *v)
+{
+	for (struct client *c = v->control->clients, *next; c; c = next) {
+		next = c->next;
+		if (c->op != VM_CONTROL_OOM)
+			continue;
+		send_reply(c, 0, -1, NULL);
+		free_if_idle(c);
+	}
+}
+
+void control_free(struct control *control)
+{
+	if (!control)
+		return;
+	loop_remove(control->source);
+	while (control->clients) {
+		struct client *c = control->clients;
+
+		control->clients = c->next;
+		hang_up(c);
+		free(c);
+	}
+	free(control);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hull-vmm: the virtual machine of one container. hull-oci executes it, in the container's cgroup
+ * and network namespace, with descriptors of all it needs. It ends as the container does: with the
+ * same exit status, or by the same signal.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "runtime/end.h"
+#include "runtime/vmm/vmm.h"
+
+#define SHUTDOWN_NS 10000000000ull /* for a guest that writes back what it has */
+
+/* ---- options ---- */
+
+static int take_option(struct vmm_options *o, const char *name, const char *value, struct err *err)
+{
+	const struct {
+		const char *name;
+		int *fd;
+	} fds[] = {
+		{"--kvm-fd", &o->kvm_fd},         {"--kernel-fd", &o->kernel_fd},
+		{"--initramfs-fd", &o->initramfs_fd}, {"--config-fd", &o->config_fd},
+		{"--control-fd", &o->control_fd}, {"--share-fd", &o->share_fd},
+		{"--sync-fd", &o->sync_fd},       {"--fifo-fd", &o->fifo_fd},
+		{"--log-fd", &o->log_fd},         {"--serial-fd", &o->serial_fd},
+	};
+	uint32_t n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (strcmp(name, fds[i].name) != 0)
+			continue;
+		if (parse_u32(value, &n) < 0 || n > INT32_MAX)
+			return err_set(err, EINVAL, "option '%s': '%s' is no descriptor", name, value);
+		*fds[i].fd = (int)n;
+		return fd_set_cloexec((int)n, 1, err);
+	}
+	if (strcmp(name, "--id") == 0)
+		o->id = value;
+	else if (strcmp(name, "--cpus") == 0 && parse_u32(value, &o->cpus) == 0)
+		return 0;
+	else if (strcmp(name, "--memory") == 0 && parse_u64(value, &o->memory) == 0)
+		return 0;
+	else
+		return err_set(err, EINVAL, "option '%s %s' is not known", name, value);
+	return 0;
+}
+
+static bool take_switch(struct vmm_options *o, const char *name)
+{
+	const struct {
+		const char *name;
+		bool *on;
+	} switches[] = {
+		{"--terminal", &o->terminal},     {"--no-pivot", &o->no_pivot},
+		{"--log-json", &o->log_json},     {"--no-new-keyring", &o->no_new_keyring},
+		{"--log-debug", &o->log_debug},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(switches); i++) {
+		if (strcmp(name, switches[i].name) == 0)
+			return *switches[i].on = true;
+	}
+	return false;
+}
+
+static int read_options(char **argv, struct vmm_options *o, struct err *err)
+{
+	*o = (struct vmm_options){
+		.kvm_fd = -1, .kernel_fd = -1, .initramfs_fd = -1, .config_fd = -1, .control_fd = -1,
+		.share_fd = -1, .sync_fd = -1, .fifo_fd = -1, .log_fd = -1, .serial_fd = -1,
+	};
+	for (char **word = argv + 1; *word; word++) {
+		if (take_switch(o, *word))
+			continue;
+		if (!word[1])
+			return err_set(err, EINVAL, "option '%s' needs a value", *word);
+
+		int rc = take_option(o, word[0], word[1], err);
+
+		if (rc < 0)
+			return rc;
+		word++;
+	}
+	if (o->kernel_fd < 0 || o->initramfs_fd < 0 || o->config_fd < 0 || o->control_fd < 0 ||
+	    o->share_fd < 0 || o->sync_fd < 0 || !o->id || !o->cpus || !o->memory)
+		return err_set(err, EINVAL, "this program is started by hull-oci");
+	return 0;
+}
+
+/* ---- the machine ---- */
+
+struct connection {
+	uint32_t port;
+	int fd;
+};
+
+/* On the I/O thread. A pipe that is full of connections nobody has taken yet refuses more. */
+static int connect_guest(void *arg, uint32_t port)
+{
+	struct vmm *v = arg;
+	struct connection c = {.port = port};
+	int pair[2];
+
+	if (port != PROTO_PORT_CONTROL && port != PROTO_PORT_STREAM)
+		return -ECONNREFUSED;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	c.fd = pair[0];
+	if (write(v->connections[1], &c, sizeof(c)) != (ssize_t)sizeof(c)) {
+		fd_close(pair[0]);
+		fd_close(pair[1]);
+		return -EAGAIN;
+	}
+	return pair[1];
+}
+
+static void guest_connected(void *arg, uint32_t events)
+{
+	struct vmm *v = arg;
+	struct err e = ERR_INIT;
+	struct connection c;
+
+	(void)events;
+	if (read(v->connections[0], &c, sizeof(c)) != (ssize_t)sizeof(c))
+		return;
+	if (c.port == PROTO_PORT_STREAM)
+		agent_stream_connected(v->streams, c.fd);
+	else if (agent_connected(v->agent, c.fd, &e) < 0)
+		log_debug("a second agent: %s", e.msg);
+}
+
+static int start_machine(struct vmm *v, struct err *err)
+{
+	CLOSE_FD int console = -1;
+	struct machine_config c = {
+		.kvm_fd = fd_take(&v->o.kvm_fd),
+		.kernel_fd = v->o.kernel_fd,
+		.initramfs_fd = v->o.initramfs_fd,
+		.share_fd = v->o.share_fd,
+		.serial_fd = v->o.serial_fd,
+		.last_words_fd = &console,
+		.cpus = v->o.cpus,
+		.memory = v->o.memory,
+		.connect = connect_guest,
+		.arg = v,
+	};
+	int rc = messages_new(v, &v->messages, &console, err);
+
+	if (rc == 0)
+		rc = machine_start(&c, &v->machine, err);
+	fd_replace(&v->o.kernel_fd, -1);
+	fd_replace(&v->o.initramfs_fd, -1);
+	fd_replace(&v->o.share_fd, -1);
+	return rc;
+}
+
+/* ---- the end ---- */
+
+static const char *why_machine_ended(struct vmm *v)
+{
+	const char *panic = messages_panic(v->messages);
+
+	return panic ? panic : vm_end_text(v->machine.vm);
+}
+
+static void machine_ended(void *arg, uint32_t events)
+{
+	struct vmm *v = arg;
+	struct err e = ERR_INIT;
+
+	(void)events;
+	if (v->stage != VMM_ENDS) {
+		(void)err_set(&e, EIO, "the virtual machine ended: %s", why_machine_ended(v));
+		vmm_fail(v, &e);
+	}
+	loop_stop(v->loop);
+}
+
+static void stop_machine(void *arg, uint32_t events)
+{
+	struct vmm *v = arg;
+
+	(void)events;
+	vm_stop(v->machine.vm);
+}
+
+/* It has written back what it had, or cannot. */
+static void shut_down(void *arg, const struct proto_body *body, const struct err *why)
+{
+	(void)body;
+	(void)why;
+	stop_machine(arg, 0);
+}
+
+void vmm_end(struct vmm *v)
+{
+	if (v->stage == VMM_ENDS)
+		return;
+	v->stage = VMM_ENDS;
+	if (!v->agent || !agent_is_ready(v->agent) ||
+	    loop_set_timer(v->deadline, SHUTDOWN_NS, NULL) < 0)
+		stop_machine(v, 0);
+	else
+		calls_make(v, PROTO_SHUTDOWN, NULL, 0, shut_down, v);
+}
+
+void vmm_fail(struct vmm *v, const struct err *why)
+{
+	if (v->failed)
+		return;
+	v->failed = true;
+	if (!parent_told(v, why))
+		log_error("container '%s': %s", v->o.id, why->msg);
+	v->stage = VMM_ENDS;
+	if (v->machine.vm)
+		vm_stop(v->machine.vm);
+}
+
+/* ---- the program ---- */
+
+/* The log is hull-oci's, as errors of what it has left behind belong there. */
+static int open_log(const struct vmm_options *o, struct err *err)
+{
+	FREE char *path = mem_xprintf("/proc/self/fd/%d", o->log_fd);
+
+	return log_open("hull-vmm", o->log_fd >= 0 ? path : NULL,
+			o->log_json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT,
+			o->log_debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, err);
+}
+
+static int set_up(struct vmm *v, struct err *err)
+{
+	struct loop_source *source;
+	int rc;
+
+	if (pipe2(v->connections, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_sys(err, "pipe");
+	if ((rc = signals_new(v, &v->signals, err)) < 0 || (rc = loop_new(&v->loop, err)) < 0 ||
+	    (rc = agent_new(v->loop, &box_events, v, &v->agent, err)) < 0 ||
+	    (rc = calls_new(v, &v->calls, err)) < 0)
+		return rc;
+	v->streams = agent_streams_new(v->loop);
+	if ((rc = start_machine(v, err)) < 0 ||
+	    (rc = loop_add(v->loop, v->connections[0], EPOLLIN, guest_connected, v, &source, err)) <
+		    0 ||
+	    (rc = loop_add(v->loop, vm_wait_fd(v->machine.vm), EPOLLIN, machine_ended, v, &source,
+			   err)) < 0 ||
+	    (rc = loop_add_timer(v->loop, stop_machine, v, &v->deadline, err)) < 0)
+		return rc;
+	return control_new(v, &v->control, err);
+}
+
+static void release(struct vmm *v)
+{
+	control_free(v->control);
+	signals_free(v->signals);
+	while (v->processes)
+		process_free(v->processes);
+	calls_free(v->calls);
+	if (v->agent)
+		agent_free(v->agent);
+	if (v->streams)
+		agent_streams_free(v->streams);
+	machine_end(&v->machine);
+	messages_free(v->messages);
+	if (v->loop)
+		loop_free(v->loop);
+}
+
+int main(int argc, char **argv)
+{
+	struct vmm v = {.connections = {-1, -1}, .terminal_fd = -1, .machine = MACHINE_INIT};
+	struct err e = ERR_INIT;
+	int rc = argc > 0 ? read_options(argv, &v.o, &e) : -EINVAL;
+
+	if (rc < 0) {
+		fprintf(stderr, "hull-vmm: %s\n", e.msg);
+		return 1;
+	}
+	/* Guest memory is nobody's to read; and a crash leaves no copy of it. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	if ((rc = open_log(&v.o, &e)) < 0 || (rc = set_up(&v, &e)) < 0 || (rc = loop_run(v.loop, &e)) < 0)
+		vmm_fail(&v, &e);
+	release(&v);
+	if (v.failed)
+		return VMM_EXIT_FAILED;
+	end_as(v.status);
+}

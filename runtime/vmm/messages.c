@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest's kernel has a console that carries grave messages only, so it is silent until it
+ * panics. Of what comes the last panic line is kept; it is shown to people, so it is cut to
+ * printable bytes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "runtime/vmm/vmm.h"
+
+#define PANIC     "Kernel panic - "
+#define LINE_MAX_ 240
+
+struct messages {
+	int fd;
+	char line[LINE_MAX_], panic[LINE_MAX_];
+	size_t len;
+};
+
+int messages_new(struct vmm *v, struct messages **ret, int *ret_fd, struct err *err)
+{
+	int p[2];
+
+	(void)v;
+	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_sys(err, "pipe");
+	*ret = mem_xalloc(sizeof(**ret));
+	(*ret)->fd = p[0];
+	*ret_fd = p[1];
+	return 0;
+}
+
+static void end_line(struct messages *m)
+{
+	const char *panic;
+
+	m->line[m->len] = '\0';
+	m->len = 0;
+	panic = strstr(m->line, PANIC);
+	/* There is a line at its end that says just that it was one. */
+	if (panic && !m->panic[0])
+		memcpy(m->panic, panic, strlen(panic) + 1);
+}
+
+static void take(struct messages *m, const char *data, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (data[i] == '\n')
+			end_line(m);
+		else if (data[i] >= ' ' && data[i] < 0x7f && m->len < sizeof(m->line) - 1)
+			m->line[m->len++] = data[i];
+	}
+}
+
+const char *messages_panic(struct messages *m)
+{
+	char data[4096];
+	ssize_t n;
+
+	if (!m)
+		return NULL;
+	while ((n = read(m->fd, data, sizeof(data))) > 0)
+		take(m, data, (size_t)n);
+	end_line(m);
+	return m->panic[0] ? m->panic : NULL;
+}
+
+void messages_free(struct messages *m)
+{
+	if (!m)
+		return;
+	fd_close(m->fd);
+	free(m);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hull-vmm from the inside: one container in one virtual machine. Its main thread runs the loop that
+ * all of this lives on; the machine's own threads hand it the guest's connections.
+ *
+ *   main.c      options, the machine, the exit status
+ *   parent.c    hull-oci, which waits for READY, and exec.fifo, by which start comes
+ *   box.c       the container: from the agent's hello to its end
+ *   process.c   a process in the guest and its streams
+ *   calls.c     requests to the agent, more than it takes at a time
+ *   signals.c   what is sent to this process goes to the container's first one
+ *   control.c   the control socket: exec, ps, stats, kill --all
+ *   messages.c  what the guest's kernel says before it dies
+ */
+#ifndef HULL_VMM_H
+#define HULL_VMM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <termios.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/loop.h"
+#include "microvm/agent.h"
+#include "microvm/agent_stream.h"
+#include "microvm/machine.h"
+
+struct vmm_options {
+	int kvm_fd, kernel_fd, initramfs_fd, config_fd, control_fd, share_fd, sync_fd;
+	int fifo_fd; /* -1: started as soon as the parent says GO */
+	int log_fd, serial_fd;
+	uint32_t cpus;
+	uint64_t memory; /* bytes */
+	bool terminal, no_pivot, no_new_keyring, log_json, log_debug;
+	const char *id;
+};
+
+enum vmm_stage {
+	VMM_BOOTS,    /* until the agent's hello */
+	VMM_SETS_UP,  /* until the container is created */
+	VMM_CREATED,  /* until its process runs */
+	VMM_RUNS,     /* until it has ended */
+	VMM_ENDS,     /* until the machine is gone */
+};
+
+struct vmm {
+	struct vmm_options o;
+	enum vmm_stage stage;
+	struct loop *loop;
+	struct machine machine;
+	struct agent *agent;
+	struct agent_streams *streams;
+	struct calls *calls;
+	struct control *control;
+	struct signals *signals;
+	struct messages *messages;
+
+	struct loop_source *parent, *deadline;
+	int connections[2]; /* a pipe: struct connection, from the I/O thread */
+	struct process *processes;
+	struct process *first;
+	int terminal_fd; /* the slave, -1: none */
+	int status;      /* as wait(2) gives it: how this process is to end */
+	bool failed;     /* it could not do its work: exit status VMM_EXIT_FAILED instead */
+};
+
+#define VMM_EXIT_FAILED 255
+
+/* ---- main.c ---- */
+
+/* The container has ended, or cannot go on (why != NULL): the machine is stopped, then this process. */
+void vmm_end(struct vmm *v);
+void vmm_fail(struct vmm *v, const struct err *why);
+
+/* ---- parent.c ---- */
+
+int parent_ready(struct vmm *v, struct err *err) MUST_CHECK; /* the container is created */
+void parent_started(struct vmm *v);                          /* its process runs */
+bool parent_told(struct vmm *v, const struct err *why); /* false when nobody waits to hear it */
+
+/* ---- box.c ---- */
+
+extern const struct agent_events box_events;
+void box_start(struct vmm *v);
+
+/* ---- process.c ---- */
+
+struct process_stream {
+	struct process *process;
+	struct agent_stream *stream; /* NULL: nothing flows any more */
+	bool awaited;                /* output that is not all handed on */
+};
+
+struct process {
+	struct process *next;
+	struct vmm *vmm;
+	char *exec; /* NULL: the container's first process */
+	struct process_stream streams[3];
+	bool exited, told;
+	int status; /* as wait(2) gives it */
+	/*
+	 * Its end has come, and all it wrote until then has been handed on. It lives on for as long as
+	 * others write to its streams, and is freed then.
+	 */
+	void (*done)(struct process *p);
+	void *arg;
+};
+
+struct process *process_new(struct vmm *v, char *exec); /* owns exec */
+void process_free(struct process *p);                   /* NULL: nothing */
+struct process *process_find(struct vmm *v, const char *exec);
+
+/*
+ * Makes its streams and adds their tokens to request. fds: its standard streams, or with terminal
+ * one descriptor, a terminal's slave, which is put into raw mode; owned from now on, also on failure.
+ */
+int process_streams(struct process *p, struct buf *request, int *fds, size_t n_fds, bool terminal,
+		    struct err *err) MUST_CHECK;
+void process_exited(struct process *p, int status, const uint64_t written[2]);
+void process_put_name(const struct process *p, struct buf *request); /* ID and EXEC_ID */
+
+/* ---- calls.c ---- */
+
+int calls_new(struct vmm *v, struct calls **ret, struct err *err) MUST_CHECK;
+void calls_free(struct calls *c);
+/* As agent_call; what is too many at a time waits its turn. fn is called in any case, once. */
+void calls_make(struct vmm *v, enum proto_op op, const struct buf *body, uint32_t timeout_ms,
+		agent_reply_fn *fn, void *arg);
+
+#define CALL_TIMEOUT_MS 30000 /* for what a guest has no reason to spend more time on */
+
+/* ---- signals.c ---- */
+
+/* Blocks all signals, before any thread is made. */
+int signals_new(struct vmm *v, struct signals **ret, struct err *err) MUST_CHECK;
+int signals_start(struct vmm *v, struct err *err) MUST_CHECK; /* the container is there */
+void signals_free(struct signals *s);
+
+/* ---- control.c ---- */
+
+int control_new(struct vmm *v, struct control **ret, struct err *err) MUST_CHECK;
+void control_oom(struct vmm *v);
+void control_free(struct control *c);
+
+/* ---- messages.c ---- */
+
+/* *ret_fd is for the guest's console. */
+int messages_new(struct vmm *v, struct messages **ret, int *ret_fd, struct err *err) MUST_CHECK;
+/* The kernel's last word when it was a panic, else NULL. */
+const char *messages_panic(struct messages *m);
+void messages_free(struct messages *m);
+
+#endif
