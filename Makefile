@@ -140,9 +140,12 @@ $(O)/guest/vmlinux-%: FORCE
 	$(Q)microvm/guest/kernel/build $* $@.new
 	$(Q)if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
+# Each byte of it is read into the guest's memory, and copied there once more.
 $(O)/guest/initramfs: microvm/guest/initramfs $(O)/hull-agent
 	$(call say,PACK,$@)
-	$(Q)$< $(O)/hull-agent $@
+	$(Q)strip -o $@.agent $(O)/hull-agent
+	$(Q)$< $@.agent $@
+	$(Q)rm $@.agent
 
 .PHONY: guest guest-files
 guest: ## install what it needs, build the guest's kernels and initramfs

@@ -16,10 +16,11 @@
 /*
  * What spares time at boot or exits later. KVM's clock tells the TSC's frequency; there are no
  * modules, no PIT to check a timer against, and a panic is to end the VM (reboot=k is the write to
- * the keyboard controller that vcpu.c knows).
+ * the keyboard controller that vcpu.c knows). noreplace-smp: with one processor the kernel would
+ * take the lock prefix off its instructions, thousands, one by one.
  */
 #define CMDLINE                                                                                    \
-	"reboot=k panic=-1 tsc=reliable no_timer_check random.trust_cpu=on "                       \
+	"reboot=k panic=-1 tsc=reliable no_timer_check random.trust_cpu=on noreplace-smp "         \
 	"rcupdate.rcu_expedited=1 swiotlb=noforce net.ifnames=0"
 
 static int add_files(struct machine *m, const struct machine_config *c, struct err *err)

@@ -7,8 +7,10 @@
 #include "microvm/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/memfd.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -35,11 +37,36 @@ static uint8_t *reserve(uint64_t size)
 	return start;
 }
 
+/*
+ * A file of a tmpfs of its own, which nobody sees: unlike those of a memfd its pages are huge where
+ * the host has some (tmpfs(5), huge=), and a guest then faults into one where it would into 512.
+ * -errno: without CAP_SYS_ADMIN, or on a kernel without huge pages.
+ */
+static int open_transparent(void)
+{
+	CLOSE_FD int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), root = -1;
+
+	if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "huge", "within_size", 0) < 0 ||
+	    fsconfig(fs, FSCONFIG_SET_STRING, "size", "0", 0) < 0 || /* no limit but ours */
+	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -errno;
+	root = fsmount(fs, FSMOUNT_CLOEXEC,
+		       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (root < 0)
+		return -errno;
+
+	int fd = openat(root, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
 static int open_shared(const struct guest_memory_config *c, struct err *err)
 {
-	int fd = memfd_create("guest-memory",
-			      MFD_CLOEXEC | (c->hugepages ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
+	int fd = c->hugepages ? -1 : open_transparent();
 
+	if (fd < 0)
+		fd = memfd_create("guest-memory",
+				  MFD_CLOEXEC | (c->hugepages ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
 	if (fd < 0)
 		return err_sys(err, "memfd_create for the guest's memory");
 	if (ftruncate(fd, (off_t)c->size) < 0) {

@@ -39,7 +39,7 @@ static int map_kernel(int fd, const char *name, struct mapping *ret, struct err 
 	if (st.st_size < 4096 || (uint64_t)st.st_size > KERNEL_MAX_BYTES)
 		return err_set(err, ENOEXEC, "kernel '%s' is too %s", name,
 			       st.st_size < 4096 ? "short" : "long");
-	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
 	if (p == MAP_FAILED)
 		return err_sys(err, "map kernel '%s'", name);
 	*ret = (struct mapping){p, (uint64_t)st.st_size};
