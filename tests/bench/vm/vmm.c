@@ -142,7 +142,7 @@ static void on_ready(void *arg, const uint64_t boot_ns[2])
 	BUF request = BUF_INIT;
 
 	(void)arg;
-	(void)boot_ns;
+	(void)boot_ns; /* of a clock that is late: ticks get lost before it has its source */
 	reached("hello");
 	proto_put_string(&request, PROTO_F_SOURCE, MACHINE_SHARE_TAG);
 	proto_put_string(&request, PROTO_F_FS_TYPE, "virtiofs");
@@ -195,8 +195,7 @@ static void input_ended(void *arg, uint32_t events)
 
 static int start_machine(char **argv, struct err *err)
 {
-	struct machine_config c = {
-		.kvm_fd = -1, .serial_fd = -1, .cpus = 1, .connect = on_connect};
+	struct machine_config c = {.kvm_fd = -1, .serial_fd = -1, .cpus = 1, .connect = on_connect};
 	BUF words = BUF_INIT;
 	uint32_t mib;
 	int rc;
