@@ -320,7 +320,13 @@ man: $(MAN) ## build the manual page, by scdoc
 
 install: all ## install below $(DESTDIR)$(PREFIX)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(O)/hull-oci
-	install -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec/hull $(O)/hull-netdev
+	ln -sf hull-oci $(DESTDIR)$(PREFIX)/bin/hull-oci-vm
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec/hull $(O)/hull-netdev $(O)/hull-vmm
+	$(Q)if [ -e $(O)/guest/vmlinux-fast ] && [ -e $(O)/guest/initramfs ]; then \
+		install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/hull $(O)/guest/vmlinux-fast $(O)/guest/initramfs; \
+	else \
+		echo "hull: no guest for virtual machines: run make guest first (as root)" >&2; \
+	fi
 	$(Q)if ! command -v scdoc >/dev/null; then \
 		echo "hull: no manual page: scdoc is missing, run scripts/deps docs (as root)" >&2; \
 	else \

@@ -172,7 +172,7 @@ static int set_up(struct machine *m, struct kvm_host *kvm, const struct machine_
 {
 	const struct vm_config config = {
 		.cpus = c->cpus,
-		.memory = {.size = c->memory, .shared = true},
+		.memory = {.size = c->memory, .shared = true, .hugepages = c->hugepages},
 		.serial_fd = c->serial_fd,
 	};
 	int rc = vm_new(kvm, &config, &m->vm, err);

@@ -40,6 +40,7 @@ struct machine_config {
 	const int *last_words_fd;    /* a pipe for those of a kernel that panics; borrowed; or NULL */
 	unsigned int cpus;
 	uint64_t memory;     /* bytes */
+	bool hugepages;      /* for all of it; an error when the host has too few */
 	const char *cmdline; /* more words for the kernel, or NULL */
 	/* The guest connects to a port of the host, see vsock.h. */
 	int (*connect)(void *arg, uint32_t port);

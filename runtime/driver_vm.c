@@ -12,20 +12,17 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/companion.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/parse.h"
 #include "base/sock.h"
 #include "runtime/console.h"
 #include "runtime/setup.h"
@@ -34,77 +31,17 @@
 #include "runtime/vm_control.h"
 #include "runtime/vm_share.h"
 
-#define PROGRAM        "hull-vmm"
-#define KERNEL         "vmlinux-fast"
-#define INITRAMFS      "initramfs"
-#define INSTALLED      "/usr/lib/hull/"
-#define SHARE_DIR      "share" /* in the state directory; where the tree is mounted */
-#define MIB            (1ull << 20)
-#define GUEST_OVERHEAD (64 * MIB) /* of kernel, agent and page tables beside the limit */
-#define DEFAULT_MEMORY (512 * MIB)
-#define MAX_MEMORY     (64ull << 40)
-#define MAX_CPUS       32u
-
-/* ---- what kind of machine ---- */
-
-/* ceil(quota / period), or what cpuset leaves it; 1 without either. */
-static unsigned int cpus_of(const struct spec *spec)
+#define SHARE_DIR "share" /* in the state directory; where the tree is mounted */
+static int check_environment(const struct setup *s, struct err *err)
 {
-	const struct cgroup_limits *l = &spec->limits;
-	uint64_t period = l->cpu_period.set ? l->cpu_period.value : 100000, n = 1;
-
-	if (l->cpu_quota.set && l->cpu_quota.value > 0 && period > 0)
-		n = ((uint64_t)l->cpu_quota.value + period - 1) / period;
-	return n < 1 ? 1 : n > MAX_CPUS ? MAX_CPUS : (unsigned int)n;
-}
-
-static uint64_t memory_of(const struct spec *spec)
-{
-	int64_t limit = spec->limits.memory_limit.set ? spec->limits.memory_limit.value : 0;
-
-	if (limit <= 0)
-		return DEFAULT_MEMORY;
-	return ((uint64_t)limit + GUEST_OVERHEAD + MIB - 1) & ~(MIB - 1);
-}
-
-static int read_number(const struct spec *spec, const char *key, uint64_t min, uint64_t max,
-		       uint64_t *ret, struct err *err)
-{
-	const char *text = spec_annotation(spec, key);
-	uint64_t n;
-
-	if (!text)
-		return 0;
-	if (parse_u64(text, &n) < 0 || n < min || n > max)
-		return err_set(err, EINVAL,
-			       "annotation '%s': '%s' is not a number from %llu to %llu", key, text,
-			       (unsigned long long)min, (unsigned long long)max);
-	*ret = n;
+	if (s->options->preserve_fds > 0 || getenv("LISTEN_FDS"))
+		return err_set(err, ENOTSUP,
+			       "--preserve-fds, LISTEN_FDS: a virtual machine cannot be given "
+			       "descriptors");
+	if (getenv("NOTIFY_SOCKET"))
+		return err_set(err, ENOTSUP,
+			       "NOTIFY_SOCKET: a container in a virtual machine cannot reach it");
 	return 0;
-}
-
-static int size_machine(const struct spec *spec, struct vm_setup *vm, struct err *err)
-{
-	uint64_t cpus = cpus_of(spec), mib = memory_of(spec) / MIB;
-	int rc = read_number(spec, "org.hull.vm.cpus", 1, MAX_CPUS, &cpus, err);
-
-	if (rc == 0)
-		rc = read_number(spec, "org.hull.vm.memory-mib", 32, MAX_MEMORY / MIB, &mib, err);
-	vm->cpus = (unsigned int)cpus;
-	vm->memory = mib * MIB;
-	return rc;
-}
-
-/* Beside this program, where a build puts it, or where it is installed. */
-static char *find_file(const char *name)
-{
-	FREE char *program = companion_path(PROGRAM);
-	char *slash = strrchr(program, '/');
-	FREE char *beside = mem_xprintf("%.*s/guest/%s", (int)(slash - program), program, name);
-
-	if (access(beside, R_OK) == 0)
-		return ptr_take(&beside);
-	return mem_xprintf(INSTALLED "%s", name);
 }
 
 static int open_file(const char *what, const char *path, int flags, int *ret, struct err *err)
@@ -115,31 +52,23 @@ static int open_file(const char *what, const char *path, int flags, int *ret, st
 
 int vm_setup_load(struct setup *s, struct err *err)
 {
-	const char *kernel = spec_annotation(s->spec, "org.hull.vm.kernel");
 	struct vm_setup *vm = mem_xalloc(sizeof(*vm));
+	struct vm_machine *m = &vm->machine;
 	int rc;
 
 	vm->program_fd = vm->kvm_fd = vm->kernel_fd = vm->initramfs_fd = -1;
 	vm->config_fd = vm->control_fd = -1;
 	s->vm = vm;
-	if (s->options->preserve_fds > 0 || getenv("LISTEN_FDS"))
-		return err_set(err, ENOTSUP,
-			       "--preserve-fds, LISTEN_FDS: a virtual machine cannot be given descriptors");
-	if (getenv("NOTIFY_SOCKET"))
-		return err_set(err, ENOTSUP,
-			       "NOTIFY_SOCKET: a container in a virtual machine cannot reach it");
-	if ((rc = vm_config_check(s->spec, err)) < 0 || (rc = size_machine(s->spec, vm, err)) < 0)
+	if ((rc = check_environment(s, err)) < 0 || (rc = vm_config_check(s->spec, err)) < 0 ||
+	    (rc = vm_machine_choose(s->spec, m, err)) < 0)
 		return rc;
-	vm->program = companion_path(PROGRAM);
-	vm->kernel = kernel ? mem_xstrdup(kernel) : find_file(KERNEL);
-	vm->initramfs = find_file(INITRAMFS);
 	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->kvm_fd < 0)
 		return err_sys(err, "a virtual machine needs '/dev/kvm'");
-	if ((rc = open_file("program", vm->program, O_PATH, &vm->program_fd, err)) < 0 ||
-	    (rc = open_file("kernel", vm->kernel, O_RDONLY, &vm->kernel_fd, err)) < 0)
+	if ((rc = open_file("program", m->program, O_PATH, &vm->program_fd, err)) < 0 ||
+	    (rc = open_file("kernel", m->kernel, O_RDONLY, &vm->kernel_fd, err)) < 0)
 		return rc;
-	return open_file("initramfs", vm->initramfs, O_RDONLY, &vm->initramfs_fd, err);
+	return open_file("initramfs", m->initramfs, O_RDONLY, &vm->initramfs_fd, err);
 }
 
 static int write_config(struct setup *s, struct err *err)
@@ -176,9 +105,7 @@ void vm_setup_free(struct vm_setup *vm)
 	fd_close(vm->initramfs_fd);
 	fd_close(vm->config_fd);
 	fd_close(vm->control_fd);
-	free(vm->program);
-	free(vm->kernel);
-	free(vm->initramfs);
+	vm_machine_release(&vm->machine);
 	free(vm);
 }
 
@@ -238,6 +165,14 @@ static int add_fd(struct words *w, const char *option, int fd, struct err *err)
 	return fd_set_cloexec(fd, 0, err);
 }
 
+static void add_word(struct words *w, const char *option, const char *value)
+{
+	if (!value)
+		return;
+	w->argv[w->n++] = (char *)option;
+	w->argv[w->n++] = (char *)value;
+}
+
 static void add_switch(struct words *w, const char *option, bool on)
 {
 	if (on)
@@ -256,7 +191,7 @@ static int add_log(struct words *w, struct err *err)
 static int become_vmm(struct setup *s, int share_fd, struct err *err)
 {
 	const struct vm_setup *vm = s->vm;
-	struct words w = {.argv = {(char *)PROGRAM}, .n = 1};
+	struct words w = {.argv = {(char *)VM_PROGRAM}, .n = 1};
 	char *env[] = {NULL};
 	int rc = fd_cloexec_from(3, s->rt->proc_fd, err);
 
@@ -269,15 +204,16 @@ static int become_vmm(struct setup *s, int share_fd, struct err *err)
 	    (rc = add_fd(&w, "--sync-fd", s->child.sync[1], err)) < 0 ||
 	    (rc = add_fd(&w, "--fifo-fd", s->fifo_fd, err)) < 0 || (rc = add_log(&w, err)) < 0)
 		return rc;
-	add_number(&w, "--cpus", vm->cpus);
-	add_number(&w, "--memory", vm->memory);
+	add_number(&w, "--cpus", vm->machine.cpus);
+	add_number(&w, "--memory", vm->machine.memory);
+	add_switch(&w, "--hugepages", vm->machine.hugepages);
+	add_word(&w, "--cmdline", vm->machine.cmdline);
 	add_switch(&w, "--terminal", s->spec->has_process && s->spec->process.terminal);
 	add_switch(&w, "--no-pivot", s->options->no_pivot);
 	add_switch(&w, "--no-new-keyring", s->options->no_new_keyring);
-	w.argv[w.n++] = (char *)"--id";
-	w.argv[w.n++] = s->container->id;
+	add_word(&w, "--id", s->container->id);
 	(void)!execveat(vm->program_fd, "", w.argv, env, AT_EMPTY_PATH);
-	return err_sys(err, "execute '%s'", vm->program);
+	return err_sys(err, "execute '%s'", vm->machine.program);
 }
 
 static int set_up(struct setup *s, struct err *err)

@@ -3,18 +3,14 @@
 #ifndef HULL_RUNTIME_DRIVER_VM_H
 #define HULL_RUNTIME_DRIVER_VM_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/err.h"
+#include "runtime/vm_machine.h"
 
 struct setup;
 
 /* What the hull-vmm of a container gets. Descriptors are owned, -1: not opened. */
 struct vm_setup {
-	char *program, *kernel, *initramfs; /* paths */
-	unsigned int cpus;
-	uint64_t memory; /* bytes */
+	struct vm_machine machine;
 	int program_fd, kvm_fd, kernel_fd, initramfs_fd, config_fd, control_fd;
 };
 

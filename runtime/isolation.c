@@ -2,10 +2,9 @@
 #include "runtime/isolation.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
-#define CONFIG_FILE "/etc/hull/hull.json"
+#include "runtime/host_config.h"
 
 /* 1 for a virtual machine, 0 for namespaces, -EINVAL. */
 static int parse(const char *word)
@@ -17,21 +16,13 @@ static int parse(const char *word)
 
 static int of_host(bool *ret_vm, struct err *err)
 {
-	const char *word = "namespace";
-	JSON *doc = NULL;
-	int rc = json_load(AT_FDCWD, CONFIG_FILE, &doc, err);
+	struct host_config host;
+	int rc = host_config_load(&host, err);
 
-	if (rc == -ENOENT)
-		return 0;
-	if (rc == 0)
-		rc = json_get_string(json_root(doc), "isolation", &word, err);
 	if (rc < 0)
 		return rc;
-	rc = parse(word);
-	if (rc < 0)
-		return json_error(json_get(json_root(doc), "isolation"), err,
-				  "unknown isolation '%s', expected namespace or vm", word);
-	*ret_vm = rc;
+	*ret_vm = host.vm;
+	host_config_release(&host);
 	return 0;
 }
 

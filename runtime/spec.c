@@ -166,7 +166,7 @@ static int read_optional(const struct json_node *root, const struct spec_ctx *ct
 		rc = json_get_object(root, "vm", &vm, err);
 	if (rc > 0) {
 		spec->has_vm = true;
-		rc = spec_read_vm(vm, ctx, err);
+		rc = spec_read_vm(vm, ctx, &spec->vm, err);
 	}
 	return rc < 0 ? rc : 0;
 }

@@ -54,6 +54,14 @@ struct spec_rdt { /* linux.intelRdt */
 	bool enable_monitoring;
 };
 
+struct spec_vm { /* the vm object; what is not given is NULL or 0 */
+	const char *hypervisor, *kernel, *initrd; /* absolute paths */
+	const char *const *kernel_parameters;     /* NULL-terminated or NULL */
+	uint32_t vcpus;
+	uint64_t memory;    /* bytes */
+	const char *no_use; /* a property that hull's VMM cannot honour */
+};
+
 /* Everything config.json says. All memory is the arena's or the document's. */
 struct spec {
 	struct arena arena;
@@ -80,6 +88,7 @@ struct spec {
 	size_t n_net_devices;
 	const struct spec_rdt *rdt; /* NULL: not given */
 	bool has_vm;                /* a "vm" object is present */
+	struct spec_vm vm;
 };
 
 /*

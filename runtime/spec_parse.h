@@ -128,7 +128,7 @@ int spec_read_block_io(const struct json_node *block, const struct spec_ctx *ctx
 		       struct cgroup_limits *l, struct err *err) MUST_CHECK;
 int spec_read_seccomp(const struct json_node *seccomp, const struct spec_ctx *ctx,
 		      const struct ns_seccomp **ret, struct err *err) MUST_CHECK;
-int spec_read_vm(const struct json_node *vm, const struct spec_ctx *ctx,
+int spec_read_vm(const struct json_node *vm, const struct spec_ctx *ctx, struct spec_vm *ret,
 		 struct err *err) MUST_CHECK;
 
 /* Checks that involve more than one section (validate.c). */

@@ -52,6 +52,8 @@ static int take_option(struct vmm_options *o, const char *name, const char *valu
 	}
 	if (strcmp(name, "--id") == 0)
 		o->id = value;
+	else if (strcmp(name, "--cmdline") == 0)
+		o->cmdline = value;
 	else if (strcmp(name, "--cpus") == 0 && parse_u32(value, &o->cpus) == 0)
 		return 0;
 	else if (strcmp(name, "--memory") == 0 && parse_u64(value, &o->memory) == 0)
@@ -69,7 +71,7 @@ static bool take_switch(struct vmm_options *o, const char *name)
 	} switches[] = {
 		{"--terminal", &o->terminal},     {"--no-pivot", &o->no_pivot},
 		{"--log-json", &o->log_json},     {"--no-new-keyring", &o->no_new_keyring},
-		{"--log-debug", &o->log_debug},
+		{"--log-debug", &o->log_debug},   {"--hugepages", &o->hugepages},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(switches); i++) {
@@ -157,6 +159,8 @@ static int start_machine(struct vmm *v, struct err *err)
 		.last_words_fd = &console,
 		.cpus = v->o.cpus,
 		.memory = v->o.memory,
+		.hugepages = v->o.hugepages,
+		.cmdline = v->o.cmdline,
 		.connect = connect_guest,
 		.arg = v,
 	};

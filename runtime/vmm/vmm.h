@@ -32,8 +32,8 @@ struct vmm_options {
 	int log_fd, serial_fd;
 	uint32_t cpus;
 	uint64_t memory; /* bytes */
-	bool terminal, no_pivot, no_new_keyring, log_json, log_debug;
-	const char *id;
+	bool terminal, no_pivot, no_new_keyring, log_json, log_debug, hugepages;
+	const char *id, *cmdline;
 };
 
 enum vmm_stage {

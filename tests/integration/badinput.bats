@@ -130,9 +130,48 @@ refused() {
 	refused linux.namespaces type
 }
 
-@test "an isolation that this program does not have is refused, not ignored" {
-	config '.vm = {"kernel": {"path": "/boot/vmlinuz"}}'
-	refused vm
+@test "an isolation that is not known, and what no virtual machine of hull's has" {
+	config '.annotations = {"org.hull.isolation": "chroot"}'
+	refused org.hull.isolation
+	config '.vm = {"kernel": {"path": "/boot/vmlinuz"}, "image": {"path": "/image"}} | del(.annotations)'
+	refused vm.image
+	config '.vm = {"kernel": {"path": "/boot/vmlinuz"}, "hypervisor": {"path": "/bin/sh"}}'
+	refused vm.hypervisor.path
+	config '.vm = {"kernel": {"path": "/boot/vmlinuz"}, "hwConfig": {"vcpus": 99}}'
+	refused vm.hwConfig.vcpus
+	config '.vm = {"kernel": {"path": "/boot/vmlinuz"}, "hwConfig": {"irqs": [7]}}'
+	refused vm.hwConfig.irqs
+	config 'del(.vm) | .annotations = {"org.hull.isolation": "vm", "org.hull.vm.memory-mib": "7"}'
+	refused org.hull.vm.memory-mib
+}
+
+@test "a virtual machine without the kernel that it names, or on a host that cannot run it" {
+	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
+	config '.vm = {"kernel": {"path": "/no/such/vmlinux"}}'
+	args true
+	expect 1 "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
+	one_error "kernel '/no/such/vmlinux' of the virtual machine: No such file or directory"
+	grep -qwE 'svm|vmx' /proc/cpuinfo && return
+	config '.vm = {"kernel": {"path": "/bin/true", "initrd": "/bin/true"}}'
+	expect 1 "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
+	one_error 'the processor offers neither svm nor vmx'
+}
+
+@test "the host's configuration is read, and refused by line and column" {
+	local run=(unshare -m sh -c 'mount --bind "$1" /etc && shift && exec "$@"' sh "$T/etc")
+	mkdir "$T/etc" "$T/etc/hull"
+	args true
+	config '.annotations = {}'
+	echo '{"isolation": "vm", "kernel": "/no/such/vmlinux"}' >"$T/etc/hull/hull.json"
+	if [[ -r /dev/kvm ]]; then
+		expect 1 "${run[@]}" "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
+		one_error "/no/such/vmlinux"
+	fi
+	echo '{"isolation": "jail"}' >"$T/etc/hull/hull.json"
+	expect 1 "${run[@]}" "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
+	one_error "/etc/hull/hull.json:1:15: isolation"
+	config '.annotations = {"org.hull.isolation": "namespace"}'
+	expect 0 "${run[@]}" "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
 }
 
 @test "a state directory that cannot be used" {

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "runtime/vm_machine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/companion.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "runtime/host_config.h"
+
+#define KERNEL    "vmlinux-fast"
+#define INITRAMFS "initramfs"
+#define INSTALLED "/usr/lib/hull/"
+
+#define MIB            (1ull << 20)
+#define GUEST_OVERHEAD (64 * MIB) /* of kernel, agent and page tables beside the limit */
+#define DEFAULT_MEMORY (512 * MIB)
+#define MIN_MEMORY     (48 * MIB)
+#define MAX_MEMORY     (1ull << 40)
+#define MAX_CPUS       32u
+
+/* ---- how big ---- */
+
+/* ceil(quota / period); 1 without a quota. */
+static uint64_t cpus_of_limits(const struct cgroup_limits *l)
+{
+	uint64_t period = l->cpu_period.set ? l->cpu_period.value : 100000, n = 1;
+
+	if (l->cpu_quota.set && l->cpu_quota.value > 0 && period > 0)
+		n = ((uint64_t)l->cpu_quota.value + period - 1) / period;
+	return n < 1 ? 1 : n > MAX_CPUS ? MAX_CPUS : n;
+}
+
+static uint64_t memory_of_limits(const struct cgroup_limits *l)
+{
+	int64_t limit = l->memory_limit.set ? l->memory_limit.value : 0;
+	uint64_t size = limit > 0 ? (uint64_t)limit + GUEST_OVERHEAD : DEFAULT_MEMORY;
+
+	return size > MAX_MEMORY ? MAX_MEMORY : size;
+}
+
+static int read_number(const struct spec *spec, const char *key, uint64_t min, uint64_t max,
+		       uint64_t *ret, struct err *err)
+{
+	const char *text = spec_annotation(spec, key);
+	uint64_t n;
+
+	if (!text)
+		return 0;
+	if (parse_u64(text, &n) < 0 || n < min || n > max)
+		return err_set(err, EINVAL,
+			       "annotation '%s': '%s' is not a number from %llu to %llu", key, text,
+			       (unsigned long long)min, (unsigned long long)max);
+	*ret = n;
+	return 0;
+}
+
+static int check_hardware(const struct spec_vm *vm, struct err *err)
+{
+	if (vm->vcpus > MAX_CPUS)
+		return err_set(err, EINVAL, "vm.hwConfig.vcpus: %u is more than %u", vm->vcpus,
+			       MAX_CPUS);
+	if (vm->memory && (vm->memory < MIN_MEMORY || vm->memory > MAX_MEMORY))
+		return err_set(err, EINVAL,
+			       "vm.hwConfig.memory: %llu is not a size from %llu to %llu",
+			       (unsigned long long)vm->memory, MIN_MEMORY, MAX_MEMORY);
+	return 0;
+}
+
+static int choose_size(const struct spec *spec, struct vm_machine *m, struct err *err)
+{
+	const struct spec_vm *vm = &spec->vm;
+	const char *huge = spec_annotation(spec, "org.hull.vm.hugepages");
+	uint64_t cpus = vm->vcpus ? vm->vcpus : cpus_of_limits(&spec->limits);
+	uint64_t memory = vm->memory ? vm->memory : memory_of_limits(&spec->limits), mib;
+	int rc = check_hardware(vm, err);
+
+	mib = (memory + MIB - 1) / MIB;
+	if (rc < 0 || (rc = read_number(spec, "org.hull.vm.cpus", 1, MAX_CPUS, &cpus, err)) < 0 ||
+	    (rc = read_number(spec, "org.hull.vm.memory-mib", MIN_MEMORY / MIB, MAX_MEMORY / MIB,
+			      &mib, err)) < 0)
+		return rc;
+	if (huge && parse_bool(huge, &m->hugepages) < 0)
+		return err_set(err, EINVAL,
+			       "annotation 'org.hull.vm.hugepages': '%s' is not true or false", huge);
+	m->cpus = (unsigned int)cpus;
+	m->memory = (m->hugepages ? (mib + 1) & ~1ull : mib) * MIB; /* of 2 MiB each */
+	return 0;
+}
+
+/* ---- which files ---- */
+
+/* Beside this program, where a build puts it, or where it is installed. */
+static char *find_file(const char *program, const char *name)
+{
+	const char *slash = strrchr(program, '/');
+	FREE char *beside = mem_xprintf("%.*s/guest/%s", (int)(slash - program), program, name);
+
+	if (access(beside, R_OK) == 0)
+		return ptr_take(&beside);
+	return mem_xprintf(INSTALLED "%s", name);
+}
+
+static char *choose_file(const struct spec *spec, const struct vm_machine *m, const char *key,
+			 const char *object, const char *host, const char *name)
+{
+	const char *annotation = spec_annotation(spec, key);
+	const char *path = annotation ? annotation : object ? object : host;
+
+	return path ? mem_xstrdup(path) : find_file(m->program, name);
+}
+
+static char *join_words(const char *const *words)
+{
+	BUF line = BUF_INIT;
+
+	for (size_t i = 0; words && words[i]; i++)
+		buf_addf(&line, "%s%s", i ? " " : "", words[i]);
+	return line.len ? mem_xstrdup(buf_str(&line)) : NULL;
+}
+
+/* The hypervisor may be named, but there is only one. */
+static int check_program(const struct spec_vm *vm, const char *program, struct err *err)
+{
+	struct stat theirs, ours;
+
+	if (!vm->hypervisor)
+		return 0;
+	if (stat(vm->hypervisor, &theirs) < 0)
+		return err_sys(err, "vm.hypervisor.path '%s'", vm->hypervisor);
+	if (stat(program, &ours) == 0 && ours.st_dev == theirs.st_dev &&
+	    ours.st_ino == theirs.st_ino)
+		return 0;
+	return err_set(err, ENOTSUP,
+		       "vm.hypervisor.path: '%s' is not this program's own '" VM_PROGRAM "'",
+		       vm->hypervisor);
+}
+
+int vm_machine_choose(const struct spec *spec, struct vm_machine *ret, struct err *err)
+{
+	const struct spec_vm *vm = &spec->vm;
+	struct host_config host = HOST_CONFIG_INIT;
+	int rc;
+
+	*ret = (struct vm_machine){.program = companion_path(VM_PROGRAM)};
+	if (vm->no_use)
+		return err_set(err, ENOTSUP, "%s: not supported by hull's virtual machines",
+			       vm->no_use);
+	if ((rc = check_program(vm, ret->program, err)) < 0 ||
+	    (rc = choose_size(spec, ret, err)) < 0 || (rc = host_config_load(&host, err)) < 0)
+		return rc;
+	ret->cmdline = join_words(vm->kernel_parameters);
+	ret->kernel = choose_file(spec, ret, "org.hull.vm.kernel", vm->kernel, host.kernel, KERNEL);
+	ret->initramfs = choose_file(spec, ret, "org.hull.vm.initramfs", vm->initrd, host.initramfs,
+				     INITRAMFS);
+	host_config_release(&host);
+	return 0;
+}
+
+void vm_machine_release(struct vm_machine *m)
+{
+	free(m->program);
+	free(m->kernel);
+	free(m->initramfs);
+	free(m->cmdline);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What kind of virtual machine a container gets. Private to runtime/. */
+#ifndef HULL_RUNTIME_VM_MACHINE_H
+#define HULL_RUNTIME_VM_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/spec.h"
+
+#define VM_PROGRAM "hull-vmm"
+
+struct vm_machine { /* strings are owned */
+	char *program, *kernel, *initramfs; /* paths */
+	char *cmdline;                      /* more words for the kernel, or NULL */
+	unsigned int cpus;
+	uint64_t memory; /* bytes */
+	bool hugepages;
+};
+
+/*
+ * Of each the first that is given: an annotation org.hull.vm.NAME (kernel, initramfs, cpus,
+ * memory-mib, hugepages), the vm object, /etc/hull/hull.json (kernel, initramfs); else what belongs
+ * to this installation, as many processors as cpu.quota has use for, and memory.limit with room for
+ * the guest's own kernel. *ret is for vm_machine_release also after a failure.
+ */
+int vm_machine_choose(const struct spec *spec, struct vm_machine *ret, struct err *err) MUST_CHECK;
+void vm_machine_release(struct vm_machine *m);
+
+#endif
