@@ -216,10 +216,16 @@ check-machine: tests ## run the cgroup v2 tests in the emulated host
 check-vm: tests $(O)/guest/vmlinux-fast ## run the tests that boot guests, in the emulated host without svm or vmx
 	$(Q)tests/run --build $(O) vm
 
-demo: ## install what is missing, build, run a container
+# The second part wants a kernel for the guest, whose build takes minutes once, and a host that can run it: one with
+# svm or vmx, else the emulated one.
+demo: ## install what is missing, build, run a container in namespaces and one in a virtual machine
 	$(Q)scripts/deps build demo
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)O=$(O) scripts/demo
+	$(Q)O=$(O) scripts/demo namespace
+	$(Q)scripts/deps guest $(if $(HARDWARE_KVM),,machine)
+	$(Q)$(MAKE) --no-print-directory $(O)/guest/vmlinux-fast $(O)/guest/initramfs
+	$(Q)O=$(O) scripts/demo $(if $(HARDWARE_KVM),vm,vm-emulated)
+HARDWARE_KVM := $(shell grep -qwE 'svm|vmx' /proc/cpuinfo && test -w /dev/kvm && echo yes)
 
 # --- checks of the source ---
 
