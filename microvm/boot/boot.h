@@ -42,14 +42,22 @@ struct boot_image {
 	uint64_t end;   /* first byte behind the kernel, its bss and working space included */
 	uint64_t initramfs, initramfs_size;
 	uint64_t cmdline;
-	uint8_t *setup_header; /* of a bzImage: from 0x1f1 on, in the file's mapping */
+	const uint8_t *setup_header; /* of a bzImage: from 0x1f1 on, in the file's mapping */
 	uint32_t setup_header_size;
 	uint32_t initramfs_max; /* highest address the initramfs may have */
 };
 
-int boot_elf_load(const uint8_t *file, uint64_t size, const struct guest_memory *m,
+/* A mapping is for what is looked at; what goes to the guest is read, a page fault each 4 KiB less. */
+struct boot_file {
+	int fd;
+	const uint8_t *data;
+	uint64_t size;
+};
+int boot_read(int fd, uint64_t offset, void *to, uint64_t len, struct err *err) MUST_CHECK;
+
+int boot_elf_load(const struct boot_file *file, const struct guest_memory *m,
 		  struct boot_image *ret, struct err *err) MUST_CHECK;
-int boot_bzimage_load(const uint8_t *file, uint64_t size, const struct guest_memory *m,
+int boot_bzimage_load(const struct boot_file *file, const struct guest_memory *m,
 		      struct boot_image *ret, struct err *err) MUST_CHECK;
 int boot_pvh_tables(const struct guest_memory *m, const struct boot_image *image,
 		    struct err *err) MUST_CHECK;

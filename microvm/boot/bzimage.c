@@ -42,9 +42,10 @@ static int check(const uint8_t *file, struct err *err)
 	return 0;
 }
 
-int boot_bzimage_load(const uint8_t *file, uint64_t size, const struct guest_memory *m,
+int boot_bzimage_load(const struct boot_file *f, const struct guest_memory *m,
 		      struct boot_image *ret, struct err *err)
 {
+	const uint8_t *file = f->data;
 	uint64_t setup, at, space;
 	uint32_t header_end;
 	uint8_t *to;
@@ -56,7 +57,7 @@ int boot_bzimage_load(const uint8_t *file, uint64_t size, const struct guest_mem
 	header_end = MAGIC + (uint32_t)field(file, JUMP_LENGTH, 1);
 	at = field(file, PREF_ADDRESS, 8);
 	space = field(file, INIT_SIZE, 4);
-	if (setup >= size || header_end > setup || size - setup > space)
+	if (setup >= f->size || header_end > setup || f->size - setup > space)
 		return err_set(err, ENOEXEC, "its setup header is damaged");
 	if (at < LAYOUT_HIGH_START)
 		return err_set(err, ENOEXEC, "it wants to lie below 1 MiB");
@@ -65,11 +66,10 @@ int boot_bzimage_load(const uint8_t *file, uint64_t size, const struct guest_mem
 		return err_set(err, ENOMEM,
 			       "it needs %llu bytes at %#llx, more than the guest's memory has",
 			       (unsigned long long)space, (unsigned long long)at);
-	memcpy(to, file + setup, size - setup);
 	ret->entry = at + ENTRY_64;
 	ret->end = at + space;
-	ret->setup_header = (uint8_t *)(uintptr_t)file + SETUP_SECTS;
+	ret->setup_header = file + SETUP_SECTS;
 	ret->setup_header_size = header_end - SETUP_SECTS;
 	ret->initramfs_max = (uint32_t)field(file, INITRD_ADDR_MAX, 4);
-	return 0;
+	return boot_read(f->fd, setup, to, f->size - setup, err);
 }

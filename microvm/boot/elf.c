@@ -18,14 +18,14 @@ static bool inside(uint64_t offset, uint64_t len, uint64_t size)
 	return offset <= size && len <= size - offset;
 }
 
-static int load_segment(const uint8_t *file, uint64_t size, const Elf64_Phdr *p,
+static int load_segment(const struct boot_file *file, const Elf64_Phdr *p,
 			const struct guest_memory *m, uint64_t *end, struct err *err)
 {
 	uint8_t *to;
 
 	if (p->p_memsz == 0)
 		return 0;
-	if (p->p_filesz > p->p_memsz || !inside(p->p_offset, p->p_filesz, size))
+	if (p->p_filesz > p->p_memsz || !inside(p->p_offset, p->p_filesz, file->size))
 		return err_set(err, ENOEXEC, "a segment lies outside the file");
 	if (p->p_paddr < LAYOUT_HIGH_START)
 		return err_set(err, ENOEXEC, "a segment lies below 1 MiB");
@@ -34,11 +34,10 @@ static int load_segment(const uint8_t *file, uint64_t size, const Elf64_Phdr *p,
 		return err_set(err, ENOMEM,
 			       "a segment of %llu bytes at %#llx lies outside the guest's memory",
 			       (unsigned long long)p->p_memsz, (unsigned long long)p->p_paddr);
-	/* The rest is zero: nothing was in this memory before. */
-	memcpy(to, file + p->p_offset, p->p_filesz);
 	if (p->p_paddr + p->p_memsz > *end)
 		*end = p->p_paddr + p->p_memsz;
-	return 0;
+	/* The rest is zero: nothing was in this memory before. */
+	return boot_read(file->fd, p->p_offset, to, p->p_filesz, err);
 }
 
 /* One PT_NOTE segment; true when it has the PVH entry. */
@@ -80,26 +79,25 @@ static int check_header(const Elf64_Ehdr *h, uint64_t size, struct err *err)
 	return 0;
 }
 
-int boot_elf_load(const uint8_t *file, uint64_t size, const struct guest_memory *m,
+int boot_elf_load(const struct boot_file *file, const struct guest_memory *m,
 		  struct boot_image *ret, struct err *err)
 {
 	Elf64_Ehdr h;
 	bool entry = false;
 	int rc;
 
-	memcpy(&h, file, sizeof(h));
-	rc = check_header(&h, size, err);
+	memcpy(&h, file->data, sizeof(h));
+	rc = check_header(&h, file->size, err);
 	if (rc < 0)
 		return rc;
 	for (unsigned int i = 0; i < h.e_phnum; i++) {
 		Elf64_Phdr p;
 
-		memcpy(&p, file + h.e_phoff + i * sizeof(p), sizeof(p));
-		if (p.p_type == PT_LOAD &&
-		    (rc = load_segment(file, size, &p, m, &ret->end, err)) < 0)
+		memcpy(&p, file->data + h.e_phoff + i * sizeof(p), sizeof(p));
+		if (p.p_type == PT_LOAD && (rc = load_segment(file, &p, m, &ret->end, err)) < 0)
 			return rc;
-		if (p.p_type == PT_NOTE && !entry && inside(p.p_offset, p.p_filesz, size))
-			entry = find_entry(file + p.p_offset, p.p_filesz, &ret->entry);
+		if (p.p_type == PT_NOTE && !entry && inside(p.p_offset, p.p_filesz, file->size))
+			entry = find_entry(file->data + p.p_offset, p.p_filesz, &ret->entry);
 	}
 	if (!entry)
 		return err_set(err, ENOEXEC,

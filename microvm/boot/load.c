@@ -14,20 +14,15 @@
 #define KERNEL_MAX_BYTES (512ull << 20)
 #define PAGE             4096ull
 
-struct mapping {
-	uint8_t *data;
-	uint64_t size;
-};
-
-static void unmap(struct mapping *m)
+static void unmap(struct boot_file *f)
 {
-	if (m->data)
-		munmap(m->data, m->size);
+	if (f->data)
+		munmap((void *)(uintptr_t)f->data, f->size);
 }
 
-#define MAPPING __attribute__((cleanup(unmap))) struct mapping
+#define MAPPED __attribute__((cleanup(unmap))) struct boot_file
 
-static int map_kernel(int fd, const char *name, struct mapping *ret, struct err *err)
+static int map_kernel(int fd, const char *name, struct boot_file *ret, struct err *err)
 {
 	struct stat st;
 	void *p;
@@ -39,10 +34,24 @@ static int map_kernel(int fd, const char *name, struct mapping *ret, struct err 
 	if (st.st_size < 4096 || (uint64_t)st.st_size > KERNEL_MAX_BYTES)
 		return err_set(err, ENOEXEC, "kernel '%s' is too %s", name,
 			       st.st_size < 4096 ? "short" : "long");
-	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
 		return err_sys(err, "map kernel '%s'", name);
-	*ret = (struct mapping){p, (uint64_t)st.st_size};
+	*ret = (struct boot_file){fd, p, (uint64_t)st.st_size};
+	return 0;
+}
+
+int boot_read(int fd, uint64_t offset, void *to, uint64_t len, struct err *err)
+{
+	for (uint64_t done = 0; done < len;) {
+		ssize_t n = pread(fd, (uint8_t *)to + done, len - done, (off_t)(offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? err_sys(err, "read") : err_set(err, EIO, "became shorter");
+		done += (uint64_t)n;
+	}
 	return 0;
 }
 
@@ -68,6 +77,7 @@ static int load_initramfs(int fd, const struct guest_memory *m, struct boot_imag
 	uint64_t size, at;
 	struct stat st;
 	void *to;
+	int rc;
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, "initramfs");
@@ -79,16 +89,9 @@ static int load_initramfs(int fd, const struct guest_memory *m, struct boot_imag
 	if (!to)
 		return err_set(err, ENOMEM,
 			       "the guest's memory is too small for kernel and initramfs");
-	for (uint64_t done = 0; done < size;) {
-		ssize_t n = pread(fd, (uint8_t *)to + done, size - done, (off_t)done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? err_sys(err, "read the initramfs")
-				     : err_set(err, EIO, "the initramfs became shorter");
-		done += (uint64_t)n;
-	}
+	rc = boot_read(fd, 0, to, size, err);
+	if (rc < 0)
+		return err_wrap(err, rc, "initramfs");
 	image->initramfs = at;
 	image->initramfs_size = size;
 	return 0;
@@ -114,7 +117,7 @@ int boot_load(const struct boot_config *config, const struct guest_memory *m,
 	      struct boot_entry *ret, struct err *err)
 {
 	struct boot_image image = {.initramfs_max = UINT32_MAX};
-	MAPPING file = {NULL, 0};
+	MAPPED file = {-1, NULL, 0};
 	bool elf;
 	int rc;
 
@@ -124,8 +127,7 @@ int boot_load(const struct boot_config *config, const struct guest_memory *m,
 	if (rc < 0)
 		return rc;
 	elf = memcmp(file.data, ELFMAG, SELFMAG) == 0;
-	rc = elf ? boot_elf_load(file.data, file.size, m, &image, err)
-		 : boot_bzimage_load(file.data, file.size, m, &image, err);
+	rc = elf ? boot_elf_load(&file, m, &image, err) : boot_bzimage_load(&file, m, &image, err);
 	if (rc < 0)
 		return err_wrap(err, rc, "kernel '%s'", config->kernel_name);
 	if ((rc = put_cmdline(config->cmdline, m, &image, err)) < 0)
