@@ -163,6 +163,7 @@ int main(int argc, char **argv)
 	struct err e = ERR_INIT;
 	int rc = parse_options(argc, argv, &d, &e);
 
+	setvbuf(stdout, NULL, _IOLBF, 0); /* who ends this by a signal sees what there was */
 	config.n_disks = d.n_disks;
 	config.n_nets = d.n_nets;
 	if (rc == 0)

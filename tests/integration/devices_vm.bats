@@ -23,8 +23,16 @@ setup() {
 	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
 	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
 	T=$BATS_TEST_TMPDIR
+	INSIDE=()
 	SEED=$RANDOM$RANDOM
 	echo "seed $SEED" # shown when the test fails
+}
+
+teardown() {
+	[[ -z ${NETNS-} ]] || {
+		ip netns pids "$NETNS" | xargs -r kill -KILL
+		ip netns del "$NETNS"
+	}
 }
 
 # guest CPUS [OPTION]...: runs what stands on stdin, a shell's script, in a guest with the share as root.
@@ -33,13 +41,23 @@ guest() {
 
 	shift
 	cat >"$SHARE/script"
-	run timeout 80 "$O/tests/guest/host" "$@" "$O/guest/vmlinux-fast" "$O/tests/guest/initramfs" \
+	run timeout 80 "${INSIDE[@]}" "$O/tests/guest/host" "$@" "$O/guest/vmlinux-fast" "$O/tests/guest/initramfs" \
 		"$SHARE" "$cpus" test=script
 	echo "$output"
 	[ "$status" = 0 ]
 	says status=0
 	says 'end: the guest asked for a reset'
 	! pgrep -f "$O/tests/guest/host" && ! pgrep -x hull-fsd
+}
+
+wait_for() { # FILE
+	local try
+
+	for ((try = 0; try < 300; try++)); do
+		[[ ! -e $1 ]] || return 0
+		sleep 0.1
+	done
+	return 1
 }
 
 says() { # LINE
@@ -136,4 +154,115 @@ random_file() { # NAME BYTES
 	cmp -n "$MIB" "$T/disk" "$T/before"
 	cmp -i $((3 * MIB)) "$T/disk" "$T/before"
 	[ "$(stat -c %s "$T/disk")" = $((4 * MIB)) ]
+}
+
+@test "a disk that gets shorter is an error to the guest, and nobody else may have it" {
+	random_file disk $((2 * MIB))
+	{
+		wait_for "$SHARE/ready"
+		"$O/tests/guest/host" -d "$T/disk" "$O/guest/vmlinux-fast" "$O/tests/guest/initramfs" \
+			"$SHARE" 1 >"$T/second" || true
+		truncate -s "$MIB" "$T/disk"
+		touch "$SHARE/go"
+	} 3>&- &
+	guest 1 -d "$T/disk" <<-'END'
+		touch /ready
+		until [ -e /go ]; do sleep 0.1; done
+		echo "all=$(dd if=/dev/vda bs=64K | wc -c)"
+	END
+	wait
+	[ "$(cat "$T/second")" = 'error: disk: the file is in use' ]
+	says all=1048576
+}
+
+# A network namespace with a tap, where guests start from now on. The host is 10.9.0.1 and fd09::1.
+network() {
+	command -v ip >/dev/null || skip 'ip is needed (package iproute2)'
+	NETNS=hull-$$
+	INSIDE=(ip netns exec "$NETNS")
+	ip netns add "$NETNS"
+	"${INSIDE[@]}" ip tuntap add tap0 mode tap vnet_hdr
+	"${INSIDE[@]}" ip addr add 10.9.0.1/24 dev tap0
+	"${INSIDE[@]}" ip addr add fd09::1/64 dev tap0 nodad
+	"${INSIDE[@]}" ip link set tap0 up
+	cat >"$SHARE/network" <<-'END'
+		echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad
+		ip addr add 10.9.0.2/24 dev eth0
+		ip addr add fd09::2/64 dev eth0
+		ip link set eth0 up
+	END
+}
+
+# serve PORT COMMAND...: starts it there and waits until it listens.
+serve() {
+	local port=$1 try
+
+	shift
+	"${INSIDE[@]}" "$@" >"$T/served" 2>&1 3>&- &
+	for ((try = 0; try < 100; try++)); do
+		[[ -z $("${INSIDE[@]}" ss -Hltn "sport = :$port") ]] || return 0
+		sleep 0.1
+	done
+	cat "$T/served"
+	return 1
+}
+
+with_iperf() {
+	local file
+
+	command -v iperf3 >/dev/null || skip 'iperf3 is needed'
+	for file in $(command -v iperf3) $(ldd "$(command -v iperf3)" | grep -o '/[^ ]*'); do
+		mkdir -p "$SHARE$(dirname "$file")"
+		cp -L "$file" "$SHARE$file"
+	done
+	mkdir -p "$SHARE/out"
+}
+
+@test "iperf3 through a tap, both ways" {
+	local name
+
+	with_iperf
+	network
+	serve 5201 iperf3 -s
+	guest 1 -n tap0 <<-'END'
+		. /network
+		measure() { # NAME OPTION...
+			name=$1
+			shift
+			iperf3 -J -i 0 "$@" >/out/$name || { cat /out/$name; exit 1; }
+		}
+		measure tcp -c 10.9.0.1 -n 8M
+		measure tcp-back -c 10.9.0.1 -n 8M -R
+		measure tcp6 -c fd09::1 -n 8M
+		measure tcp6-back -c fd09::1 -n 8M -R
+		measure udp -c 10.9.0.1 -u -b 8M -n 512K
+		measure udp-back -c 10.9.0.1 -u -b 8M -n 512K -R
+		cd /sys/class/net/eth0/statistics
+		echo "$(cat rx_bytes) $(cat rx_packets) $(cat tx_bytes) $(cat tx_packets)" >/out/sums
+	END
+	for name in tcp tcp-back tcp6 tcp6-back; do
+		jq -e '.error == null and .end.sum_sent.bytes >= 8388608
+			and .end.sum_received.bytes > 0' "$SHARE/out/$name"
+	done
+	for name in udp udp-back; do
+		jq -e '.error == null and .end.sum_sent.bytes >= 524288
+			and .end.sum.packets > .end.sum.lost_packets' "$SHARE/out/$name"
+	done
+	# Segmentation is left to who gets the packets: most are larger than a frame.
+	read -r -a sums <"$SHARE/out/sums"
+	((sums[0] > 1514 * sums[1] && sums[2] > 1514 * sums[3]))
+}
+
+@test "what goes through a tap comes back byte by byte" {
+	random_file data $((8 * MIB))
+	cp "$T/data" "$SHARE/data"
+	network
+	serve 7000 busybox nc -l -p 7000 -e sh -c "cat >'$T/there'; cat '$T/there'"
+	guest 1 -n tap0 <<-'END'
+		. /network
+		cp /data /tmp
+		nc 10.9.0.1 7000 </tmp/data >/tmp/back
+		cp /tmp/back /
+	END
+	cmp "$T/data" "$SHARE/back"
 }
