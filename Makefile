@@ -97,7 +97,7 @@ $(O)/hull-netdev: $(call obj,namespaces/netdev/main.c) $(call libs,base)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -pie -Wl,-z,relro,-z,now -o $@ $^ -lmnl
 
-$(O)/hull-vmm: $(call obj,$(VMM_SRCS)) $(LIBS)
+$(O)/hull-vmm: $(call obj,$(VMM_SRCS)) $(call libs,check) $(LIBS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(EXT_LIBS)
 
@@ -304,11 +304,13 @@ $(O)/tests/bench/%: tests/bench/%.c $(O)/.flags
 bench: all $(BENCH) ## compare start-up time and memory with other runtimes
 	$(Q)O=$(O) tests/bench/run
 
-# Those that are machines link microvm/, and the guest's are for its small file system.
-BENCH_VM := $(O)/tests/bench/vm/vmm $(O)/tests/bench/vm/hello
+# vmm is a machine and links microvm/; load runs inside one.
+BENCH_VM := $(addprefix $(O)/tests/bench/vm/,vmm hello peer initramfs) $(O)/tests/guest/host
 $(O)/tests/bench/vm/vmm: $(O)/tests/bench/vm/vmm.o $(call libs,microvm base)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(EXT_LIBS)
+$(O)/tests/bench/vm/initramfs: microvm/guest/initramfs $(O)/tests/bench/vm/load
+	$(Q)microvm/guest/initramfs $(O)/tests/bench/vm/load $@
 
 bench-vm: all $(BENCH_VM) $(O)/guest/vmlinux-fast $(O)/guest/initramfs ## compare virtual machines with QEMU's
 	$(Q)O=$(O) tests/bench/vm/run

@@ -35,6 +35,7 @@ struct machine_net {
 struct machine_config {
 	int kvm_fd;                  /* -1: opens /dev/kvm; owned from now on */
 	int kernel_fd, initramfs_fd; /* borrowed */
+	const char *kernel_name;     /* for messages */
 	int share_fd;                /* the shared directory; borrowed */
 	int serial_fd;               /* the kernel's messages go there; -1: it has no serial port */
 	const int *last_words_fd;    /* a pipe for those of a kernel that panics; borrowed; or NULL */

@@ -207,6 +207,7 @@ static int become_vmm(struct setup *s, int share_fd, struct err *err)
 	add_number(&w, "--cpus", vm->machine.cpus);
 	add_number(&w, "--memory", vm->machine.memory);
 	add_switch(&w, "--hugepages", vm->machine.hugepages);
+	add_word(&w, "--kernel-name", vm->machine.kernel);
 	add_word(&w, "--cmdline", vm->machine.cmdline);
 	add_switch(&w, "--terminal", s->spec->has_process && s->spec->process.terminal);
 	add_switch(&w, "--no-pivot", s->options->no_pivot);

@@ -21,10 +21,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "microvm/check/check.h"
 #include "runtime/end.h"
 #include "runtime/vmm/vmm.h"
 
-#define SHUTDOWN_NS 10000000000ull /* for a guest that writes back what it has */
+#define BOOT_NS     120000000000ull /* for a guest on a host that has too much to do */
+#define SHUTDOWN_NS 10000000000ull  /* for one that writes back what it has */
 
 /* ---- options ---- */
 
@@ -52,6 +54,8 @@ static int take_option(struct vmm_options *o, const char *name, const char *valu
 	}
 	if (strcmp(name, "--id") == 0)
 		o->id = value;
+	else if (strcmp(name, "--kernel-name") == 0)
+		o->kernel_name = value;
 	else if (strcmp(name, "--cmdline") == 0)
 		o->cmdline = value;
 	else if (strcmp(name, "--cpus") == 0 && parse_u32(value, &o->cpus) == 0)
@@ -153,6 +157,7 @@ static int start_machine(struct vmm *v, struct err *err)
 	struct machine_config c = {
 		.kvm_fd = fd_take(&v->o.kvm_fd),
 		.kernel_fd = v->o.kernel_fd,
+		.kernel_name = v->o.kernel_name,
 		.initramfs_fd = v->o.initramfs_fd,
 		.share_fd = v->o.share_fd,
 		.serial_fd = v->o.serial_fd,
@@ -168,7 +173,6 @@ static int start_machine(struct vmm *v, struct err *err)
 
 	if (rc == 0)
 		rc = machine_start(&c, &v->machine, err);
-	fd_replace(&v->o.kernel_fd, -1);
 	fd_replace(&v->o.initramfs_fd, -1);
 	fd_replace(&v->o.share_fd, -1);
 	return rc;
@@ -204,6 +208,20 @@ static void stop_machine(void *arg, uint32_t events)
 	vm_stop(v->machine.vm);
 }
 
+static void deadline(void *arg, uint32_t events)
+{
+	struct vmm *v = arg;
+	struct err e = ERR_INIT;
+
+	if (v->stage == VMM_ENDS)
+		stop_machine(v, events);
+	if (v->stage != VMM_BOOTS)
+		return;
+	(void)err_set(&e, ETIMEDOUT, "the virtual machine does not boot: no word of its agent in "
+				     "two minutes");
+	vmm_fail(v, &e);
+}
+
 /* It has written back what it had, or cannot. */
 static void shut_down(void *arg, const struct proto_body *body, const struct err *why)
 {
@@ -224,13 +242,30 @@ void vmm_end(struct vmm *v)
 		calls_make(v, PROTO_SHUTDOWN, NULL, 0, shut_down, v);
 }
 
+/* A kernel without what it needs fails in many ways. Which it lacks, its own configuration tells. */
+static void look_at_kernel(struct vmm *v, struct err *err)
+{
+	const struct err was = *err;
+	BUF report = BUF_INIT;
+	int missing = kernel_check(v->o.kernel_fd, v->o.kernel_name, &report, NULL);
+
+	if (missing > 0)
+		(void)err_set(err, was.code, "%s (hull-oci check-kernel: %.*s%s)", was.msg,
+			      (int)strcspn(buf_str(&report), "\n"), buf_str(&report),
+			      missing > 1 ? ", and more" : "");
+}
+
 void vmm_fail(struct vmm *v, const struct err *why)
 {
+	struct err e = *why;
+
 	if (v->failed)
 		return;
 	v->failed = true;
-	if (!parent_told(v, why))
-		log_error("container '%s': %s", v->o.id, why->msg);
+	if (v->stage == VMM_BOOTS && v->machine.vm)
+		look_at_kernel(v, &e);
+	if (!parent_told(v, &e))
+		log_error("container '%s': %s", v->o.id, e.msg);
 	v->stage = VMM_ENDS;
 	if (v->machine.vm)
 		vm_stop(v->machine.vm);
@@ -265,7 +300,8 @@ static int set_up(struct vmm *v, struct err *err)
 		    0 ||
 	    (rc = loop_add(v->loop, vm_wait_fd(v->machine.vm), EPOLLIN, machine_ended, v, &source,
 			   err)) < 0 ||
-	    (rc = loop_add_timer(v->loop, stop_machine, v, &v->deadline, err)) < 0)
+	    (rc = loop_add_timer(v->loop, deadline, v, &v->deadline, err)) < 0 ||
+	    (rc = loop_set_timer(v->deadline, BOOT_NS, err)) < 0)
 		return rc;
 	return control_new(v, &v->control, err);
 }

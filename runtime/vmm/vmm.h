@@ -33,7 +33,7 @@ struct vmm_options {
 	uint32_t cpus;
 	uint64_t memory; /* bytes */
 	bool terminal, no_pivot, no_new_keyring, log_json, log_debug, hugepages;
-	const char *id, *cmdline;
+	const char *id, *cmdline, *kernel_name;
 };
 
 enum vmm_stage {
