@@ -147,7 +147,7 @@ static int set_terminal(struct setup *s, struct err *err)
 }
 
 struct words {
-	char *argv[32];
+	char *argv[48]; /* as many as become_vmm adds, and a NULL */
 	size_t n;
 };
 
