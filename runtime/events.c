@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -108,13 +109,34 @@ static bool has_ended(const struct watch *w)
 	return poll(&p, 1, 0) == 1;
 }
 
+/* Reports what the virtual machine has told. */
+static int report_vm_ooms(struct watch *w, struct err *err)
+{
+	char reply[4096];
+	ssize_t n;
+	int rc = 0;
+
+	while (rc == 0 && w->oom_fd >= 0) {
+		n = recv(w->oom_fd, reply, sizeof(reply), MSG_DONTWAIT);
+		if (n > 0)
+			rc = report_oom(w, err);
+		else if (n < 0 && errno == EAGAIN)
+			break;
+		else
+			fd_replace(&w->oom_fd, -1); /* the machine ends */
+	}
+	return rc;
+}
+
 /* Reports what the kernel's counter knows and nobody was told yet. */
 static int report_kills(struct watch *w, struct err *err)
 {
 	uint64_t kills = 0;
 
+	if (w->c->is_vm)
+		return report_vm_ooms(w, err);
 	/* when the group is gone with its container there is nothing left to report */
-	if (w->oom_fd < 0 || w->c->is_vm || cgroup_oom_kills(w->cg, &kills, NULL) ||
+	if (w->oom_fd < 0 || cgroup_oom_kills(w->cg, &kills, NULL) ||
 	    kills - w->kills <= w->n_reported)
 		return 0;
 	w->n_reported = kills - w->kills - 1;
@@ -124,14 +146,13 @@ static int report_kills(struct watch *w, struct err *err)
 static int handle_oom(struct watch *w, struct err *err)
 {
 	char events[4096];
-	ssize_t n = read(w->oom_fd, events, sizeof(events));
+	ssize_t n;
 
-	if (n <= 0 && w->c->is_vm)
-		fd_replace(&w->oom_fd, -1); /* the machine ends */
+	if (w->c->is_vm)
+		return report_vm_ooms(w, err);
+	n = read(w->oom_fd, events, sizeof(events));
 	if (n <= 0 || has_ended(w))
 		return 0;
-	if (w->c->is_vm)
-		return report_oom(w, err);
 	/* an eventfd, thus v1: told before the killer has chosen, or found that it must not kill */
 	if (n == sizeof(uint64_t))
 		return report_oom(w, err);
@@ -169,6 +190,9 @@ static int step(struct watch *w, uint64_t interval_ns, uint64_t *next_ns, struct
 	*next_ns += interval_ns;
 	if (*next_ns < now_ns())
 		*next_ns = now_ns() + interval_ns; /* after a stop: no salvo of missed ones */
+	/* The machine counts, so while it is paused there is nothing new, and nobody to tell it. */
+	if (w->c->is_vm && cgroup_is_frozen(w->cg, NULL) == 1)
+		return 1;
 	rc = report_stats(w, err);
 	if (rc < 0 && rc != -EPIPE && has_ended(w))
 		return report_kills(w, err); /* the group vanished while it was read */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -12,14 +13,23 @@
 #include "base/mem.h"
 #include "base/sock.h"
 
+/* More than hull-vmm gives the guest: who does not answer by then is stopped or hangs. */
+#define PATIENCE_S 45
+
 int vm_control_connect(const struct container *c, struct err *err)
 {
+	/* What a paused one is asked for, it may do when it goes on, however late that is. */
+	const struct timeval patience = {.tv_sec = c->status == CONTAINER_PAUSED ? 0 : PATIENCE_S};
 	FREE char *path = mem_xprintf("/proc/self/fd/%d/" VM_CONTROL_SOCKET, c->dir_fd);
-	int sock = sock_connect(path, SOCK_SEQPACKET, NULL);
+	CLOSE_FD int sock = sock_connect(path, SOCK_SEQPACKET, NULL);
 
+	if (sock == -ECONNREFUSED || sock == -ENOENT)
+		return err_set(err, ESRCH, "the virtual machine of container '%s' has ended", c->id);
 	if (sock < 0)
 		return err_code(err, -sock, "virtual machine of container '%s'", c->id);
-	return sock;
+	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
+		return err_sys(err, "set a time limit for the virtual machine's answer");
+	return fd_take(&sock);
 }
 
 int vm_control_send(int sock, enum vm_control_op op, uint32_t number, bool flag, const int *fds,
@@ -45,6 +55,8 @@ int vm_control_receive(int sock, uint32_t *ret_number, struct buf *text, struct 
 	size_t n_fds = 0;
 	int n = fd_recv(sock, &fd, 1, &n_fds, &r, sizeof(r), err);
 
+	if (n == -EAGAIN)
+		return err_set(err, ETIMEDOUT, "the virtual machine does not answer");
 	if (n < 0 && n != -ECONNRESET)
 		return n;
 	if (n != (int)sizeof(r))
@@ -62,9 +74,14 @@ int vm_control_receive(int sock, uint32_t *ret_number, struct buf *text, struct 
 int vm_control_call(const struct container *c, enum vm_control_op op, uint32_t number, int fd,
 		    struct buf *text, struct err *err)
 {
-	CLOSE_FD int sock = vm_control_connect(c, err);
 	uint32_t answer;
 	int rc;
+
+	if (c->status == CONTAINER_PAUSED)
+		return err_set(err, EBUSY, "container '%s' is paused, and its virtual machine with it",
+			       c->id);
+
+	CLOSE_FD int sock = vm_control_connect(c, err);
 
 	if (sock < 0)
 		return sock;

@@ -87,12 +87,13 @@ static int read_pids(struct cli *cli, const char *id, struct pids *ret, struct e
 			     "container '%s' has no cgroup that tells its processes", id);
 	if (!rc)
 		rc = container_cgroup(c, &cg, err);
-	if (!rc)
-		rc = c->is_vm ? read_guest_pids(c, ret, err)
-			      : cgroup_pids(cg, &ret->list, &ret->n, err);
+	ret->in_guest = c->is_vm && c->status != CONTAINER_STOPPED;
+	if (!rc && ret->in_guest)
+		rc = read_guest_pids(c, ret, err);
+	else if (!rc && !c->is_vm)
+		rc = cgroup_pids(cg, &ret->list, &ret->n, err);
 	if (!rc && ret->n)
 		qsort(ret->list, ret->n, sizeof(*ret->list), compare_pids);
-	ret->in_guest = c->is_vm;
 	container_close(c);
 	return rc;
 }

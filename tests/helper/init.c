@@ -186,30 +186,43 @@ static int show_keyring(char **args)
 
 static volatile sig_atomic_t last_signal;
 
-static void note_signal(int sig)
+/* A child's end, which is the kernel's to tell, is none. */
+static void note_signal(int sig, siginfo_t *info, void *context)
 {
-	last_signal = sig;
+	(void)context;
+	if (sig != SIGCHLD || info->si_code <= 0)
+		last_signal = sig;
+}
+
+static const char *signal_name(int sig)
+{
+	static char name[16];
+
+	if (sigabbrev_np(sig))
+		return sigabbrev_np(sig);
+	snprintf(name, sizeof(name), "RT%d", sig);
+	return name;
 }
 
 /* signals N: says "ready", then the name of each of N signals as it comes. */
 static int show_signals(char **args)
 {
-	struct sigaction action = {.sa_handler = note_signal};
+	struct sigaction action = {.sa_sigaction = note_signal, .sa_flags = SA_SIGINFO};
 	unsigned long left = number(args[0]);
 	sigset_t all, old;
 
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &old);
-	for (int sig = 1; sig < 32; sig++)
+	for (int sig = 1; sig < NSIG; sig++)
 		sigaction(sig, &action, NULL);
 	puts("ready");
 	fflush(stdout);
 	while (left) {
 		last_signal = 0;
 		sigsuspend(&old);
-		if (!last_signal || last_signal == SIGCHLD)
+		if (!last_signal)
 			continue;
-		printf("%s\n", sigabbrev_np(last_signal));
+		printf("%s\n", signal_name(last_signal));
 		fflush(stdout);
 		left--;
 	}

@@ -93,7 +93,7 @@ leftovers() {
 	done 2>/dev/null
 }
 
-# By what they were started with: the test's directory or its container's environment.
+# By what they were started with: the test's directory, its container's environment or name.
 test_processes() {
 	local file pid last=
 
