@@ -184,6 +184,7 @@ static const int allowed_calls[] = {
 	SCMP_SYS(openat2),
 	SCMP_SYS(readlinkat),
 	SCMP_SYS(removexattr),
+	SCMP_SYS(renameat), /* renameat2(3) without flags */
 	SCMP_SYS(renameat2),
 	SCMP_SYS(setxattr),
 	SCMP_SYS(statx),
