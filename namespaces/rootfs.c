@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdlib.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -211,18 +212,62 @@ static int set_propagation(unsigned long how, struct err *err)
 	return err_sys(err, "set the propagation of '/'");
 }
 
+/* To the root of the whole mount namespace (man 2 setns; the kernel's mntns_install). */
+static int enter_whole(const struct ns_rootfs_state *st, struct err *err)
+{
+	CLOSE_FD int own = openat(st->proc_fd, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+	if (own < 0)
+		return err_sys(err, "open the mount namespace");
+	return setns(own, CLONE_NEWNS) < 0 ? err_sys(err, "enter the mount namespace") : 0;
+}
+
+/*
+ * In a chroot "/" is a part of the mount namespace only. Pivoted there, the container's root would
+ * be one, too, with the host's around it: for exec, which begins at the root of the namespace it
+ * joins, and for whoever inside may do so. So pivot_root is called from outside the chroot. What is
+ * mounted there is cut off from the host here, and paths are the chroot's again until then.
+ */
+static int look_outside(struct ns_rootfs_state *st, struct err *err)
+{
+	CLOSE_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLOSE_FD int cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct statx inside, outside;
+	int rc;
+
+	if (root < 0 || cwd < 0)
+		return err_sys(err, "open '/'");
+	rc = enter_whole(st, err);
+	if (rc < 0)
+		return rc;
+	if (statx(root, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &inside) < 0 ||
+	    statx(AT_FDCWD, "/", 0, STATX_INO | STATX_MNT_ID, &outside) < 0)
+		return err_sys(err, "stat '/'");
+	st->in_chroot =
+		inside.stx_mnt_id != outside.stx_mnt_id || inside.stx_ino != outside.stx_ino;
+	if (st->in_chroot) {
+		if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+			return err_sys(err, "set the propagation of what is outside the chroot");
+		if (fchdir(root) < 0 || chroot(".") < 0)
+			return err_sys(err, "enter the chroot again");
+	}
+	return fchdir(cwd) < 0 ? err_sys(err, "change to the working directory") : 0;
+}
+
 /*
  * Nothing that is mounted from here on may reach the host. pivot_root(2) wants the mount that
  * holds the root, and a clone of it, not to be shared; where it still is, it is found upwards.
  */
-static int isolate(const struct ns_rootfs_state *st, struct err *err)
+static int isolate(struct ns_rootfs_state *st, struct err *err)
 {
 	unsigned long how = first_propagation(st->cfg.propagation);
 	unsigned long parent = how & MS_SLAVE ? MS_SLAVE : MS_PRIVATE;
 	FREE char *p = mem_xstrdup(st->root_path);
 	char *slash;
-	int rc = set_propagation(how, err);
+	int rc = look_outside(st, err);
 
+	if (rc == 0)
+		rc = set_propagation(how, err);
 	if (rc < 0)
 		return rc;
 	if (leaves_nothing_shared(how))
@@ -332,6 +377,12 @@ static int pivot(const struct ns_rootfs_state *st, struct err *err)
 {
 	CLOSE_FD int old = -1;
 
+	if (st->in_chroot) {
+		int rc = enter_whole(st, err);
+
+		if (rc < 0)
+			return rc;
+	}
 	/* Where "/" is shared, detaching the old root would unmount things on the host. */
 	if (!leaves_nothing_shared(first_propagation(st->cfg.propagation))) {
 		old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -370,6 +421,8 @@ int ns_rootfs_pivot(struct ns_rootfs_state *st, struct err *err)
 
 	if (st->cfg.new_mount_ns && !st->cfg.no_pivot) {
 		rc = pivot(st, err);
+	} else if (st->cfg.no_pivot && st->in_chroot) {
+		rc = err_set(err, ENOTSUP, "--no-pivot: not in a chroot");
 	} else {
 		if (st->cfg.new_mount_ns)
 			rc = hide_host(st, err);

@@ -53,6 +53,7 @@ struct ns_rootfs_state {
 	int root_fd;     /* P: the directory on the host; C: the root of its own mount */
 	int root_tree;   /* the root as a detached mount made by the parent, or -1 */
 	struct mount_identity root_id; /* of root_fd */
+	bool in_chroot;                /* C: its "/" is not that of its mount namespace */
 
 	struct mount_plan *plans; /* one a mount */
 	int *late_ro;             /* mounts that turn read-only in seal */

@@ -151,6 +151,29 @@ in_chroot() { # COMMAND-BEFORE
 	rmdir "$BUNDLE/state"
 }
 
+@test "in a chroot exec gets the container's root, and the container has nothing but that" {
+	only_hull
+	touch "$BUNDLE/outside"
+	config '.process.capabilities |= with_entries(.value += ["CAP_SYS_ADMIN", "CAP_SYS_CHROOT"])
+		| .root.path = "box"'
+	mv "$BUNDLE/rootfs" "$BUNDLE/box"
+	mkdir "$BUNDLE/bin"
+	cp "$BUNDLE/box/bin/busybox" "$BUNDLE/bin/sh"
+	cp "$RUNTIME" "$BUNDLE/hull-oci"
+	args sleep 1000
+	unshare --mount --propagation private sh -ec 'mount --bind "$1" "$1"; cd "$1"
+		for name in proc sys dev; do
+			mkdir -p $name
+			mount --rbind /$name $name
+		done
+		exec chroot . /bin/sh -c "/hull-oci --root /state run -d --bundle / $2 </dev/null >/dev/null 2>&1 &&
+			/hull-oci --root /state exec $2 sh -c \"ls -d /outside /bin/probe; nsenter -m/proc/self/ns/mnt ls -d /outside /bin/probe\";
+			/hull-oci --root /state delete --force $2"' sh "$BUNDLE" "$ID" >"$OUT" 2>&1 3>&- || true
+	equal "$(grep -c /bin/probe "$OUT")" 2
+	equal "$(grep -c 'outside: No such file' "$OUT")" 2
+	rmdir "$BUNDLE/state"
+}
+
 @test "nothing that the container mounts reaches the host" {
 	mkdir "$T/host"
 	bind "$T/host" /host rbind
