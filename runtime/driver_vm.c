@@ -82,8 +82,7 @@ static int write_config(struct setup *s, struct err *err)
 
 int vm_setup_prepare(struct setup *s, struct err *err)
 {
-	FREE char *path =
-		mem_xprintf("/proc/self/fd/%d/" VM_CONTROL_SOCKET, s->container->dir_fd);
+	FREE char *path = mem_xprintf("/proc/self/fd/%d/" VM_CONTROL_SOCKET, s->container->dir_fd);
 
 	if (mkdirat(s->container->dir_fd, SHARE_DIR, 0700) < 0)
 		return err_sys(err, "make '%s' in the state directory", SHARE_DIR);

@@ -36,7 +36,8 @@ int isolation_choose(const struct spec *spec, bool prefers_vm, bool *ret_vm, str
 		if (rc < 0)
 			return err_set(err, EINVAL,
 				       "annotation '" ISOLATION_ANNOTATION
-				       "': unknown isolation '%s'", word);
+				       "': unknown isolation '%s'",
+				       word);
 		*ret_vm = rc;
 		return 0;
 	}

@@ -66,11 +66,11 @@ int vm_config_check(const struct spec *spec, struct err *err)
 			       "linux.seccomp.listenerPath: an agent on the host cannot serve "
 			       "processes in a virtual machine");
 	if (spec->rdt)
-		return err_set(err, ENOTSUP,
-			       "linux.intelRdt: not supported for a virtual machine");
+		return err_set(err, ENOTSUP, "linux.intelRdt: not supported for a virtual machine");
 	if (spec->n_net_devices > 0)
-		return err_set(err, ENOTSUP,
-			       "linux.netDevices: a virtual machine cannot take the host's devices");
+		return err_set(
+			err, ENOTSUP,
+			"linux.netDevices: a virtual machine cannot take the host's devices");
 	if (spec->rootfs.propagation & MS_SHARED)
 		return err_set(err, ENOTSUP,
 			       "linux.rootfsPropagation: mounts do not propagate between the host "

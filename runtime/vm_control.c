@@ -24,7 +24,8 @@ int vm_control_connect(const struct container *c, struct err *err)
 	CLOSE_FD int sock = sock_connect(path, SOCK_SEQPACKET, NULL);
 
 	if (sock == -ECONNREFUSED || sock == -ENOENT)
-		return err_set(err, ESRCH, "the virtual machine of container '%s' has ended", c->id);
+		return err_set(err, ESRCH, "the virtual machine of container '%s' has ended",
+			       c->id);
 	if (sock < 0)
 		return err_code(err, -sock, "virtual machine of container '%s'", c->id);
 	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
@@ -78,8 +79,8 @@ int vm_control_call(const struct container *c, enum vm_control_op op, uint32_t n
 	int rc;
 
 	if (c->status == CONTAINER_PAUSED)
-		return err_set(err, EBUSY, "container '%s' is paused, and its virtual machine with it",
-			       c->id);
+		return err_set(err, EBUSY,
+			       "container '%s' is paused, and its virtual machine with it", c->id);
 
 	CLOSE_FD int sock = vm_control_connect(c, err);
 

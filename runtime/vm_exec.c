@@ -59,8 +59,8 @@ static void write_caps(struct json_writer *w, const struct ns_caps *caps)
 		const char *key;
 		uint64_t set;
 	} sets[] = {
-		{"bounding", caps->bounding},       {"permitted", caps->permitted},
-		{"effective", caps->effective},     {"inheritable", caps->inheritable},
+		{"bounding", caps->bounding},   {"permitted", caps->permitted},
+		{"effective", caps->effective}, {"inheritable", caps->inheritable},
 		{"ambient", caps->ambient},
 	};
 
@@ -79,8 +79,8 @@ static void write_caps(struct json_writer *w, const struct ns_caps *caps)
 /* Properties that no option of exec changes. */
 static void copy_rest(struct json_writer *w, const struct json_node *from)
 {
-	static const char *const keys[] = {"rlimits",    "oomScoreAdj",     "scheduler",
-					   "ioPriority", "execCPUAffinity"};
+	static const char *const keys[] = {"rlimits", "oomScoreAdj", "scheduler", "ioPriority",
+					   "execCPUAffinity"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		const struct json_node *n = json_get(from, keys[i]);
@@ -172,8 +172,8 @@ static void pass_signal(const struct stand_in *s)
 		(void)!vm_control_send(s->sock, VM_CONTROL_RESIZE, terminal_size(s->terminal_fd),
 				       false, NULL, 0, NULL);
 	else
-		(void)!vm_control_send(s->sock, VM_CONTROL_EXEC_SIGNAL, si.ssi_signo, false, NULL, 0,
-				       NULL);
+		(void)!vm_control_send(s->sock, VM_CONTROL_EXEC_SIGNAL, si.ssi_signo, false, NULL,
+				       0, NULL);
 }
 
 static void stand(const struct stand_in *s) __attribute__((noreturn));
@@ -230,8 +230,7 @@ int vm_exec_main(const struct container *c, const struct child *ch, const struct
 	struct stand_in s = {.sock = -1, .signal_fd = -1, .terminal_fd = -1};
 	int rc;
 
-	if ((rc = prepare(c, ch, proc_fd, &s, err)) < 0 ||
-	    (rc = request(&s, process, err)) < 0)
+	if ((rc = prepare(c, ch, proc_fd, &s, err)) < 0 || (rc = request(&s, process, err)) < 0)
 		return rc;
 	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
 		return err_sys(err, "clear the parent death signal");

@@ -86,7 +86,8 @@ static int choose_size(const struct spec *spec, struct vm_machine *m, struct err
 		return rc;
 	if (huge && parse_bool(huge, &m->hugepages) < 0)
 		return err_set(err, EINVAL,
-			       "annotation 'org.hull.vm.hugepages': '%s' is not true or false", huge);
+			       "annotation 'org.hull.vm.hugepages': '%s' is not true or false",
+			       huge);
 	m->cpus = (unsigned int)cpus;
 	m->memory = (m->hugepages ? (mib + 1) & ~1ull : mib) * MIB; /* of 2 MiB each */
 	return 0;

@@ -10,7 +10,7 @@
 
 #define VM_PROGRAM "hull-vmm"
 
-struct vm_machine { /* strings are owned */
+struct vm_machine {                         /* strings are owned */
 	char *program, *kernel, *initramfs; /* paths */
 	char *cmdline;                      /* more words for the kernel, or NULL */
 	unsigned int cpus;

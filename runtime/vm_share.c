@@ -42,8 +42,7 @@ static int bind(int dir, const char *name, const char *source, unsigned long fla
 			       "'%s' is neither a file nor a directory: a virtual machine cannot "
 			       "have it",
 			       source);
-	if ((flags & MS_RDONLY) &&
-	    mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+	if ((flags & MS_RDONLY) && mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
 		return err_sys(err, "make the share of '%s' read-only", source);
 	rc = make_target(dir, name, S_ISDIR(st.st_mode), err);
 	if (rc < 0)

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a virtual machine's guest is given: config.json, and the process of an exec. */
+#include "tests/unit/runtime/spec_cases.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "runtime/isolation.h"
+#include "runtime/vm_config.h"
+#include "runtime/vm_exec.h"
+#include "runtime/vm_machine.h"
+#include "tests/unit/leaks.h"
+
+#define OWN                                                                                        \
+	"[{'type':'mount'},{'type':'pid'},{'type':'ipc'},{'type':'uts'},"                          \
+	"{'type':'network','path':'/proc/self/ns/net'}]"
+
+/* A configuration with these members of its own, and these of linux, each with a comma in front. */
+static struct spec *with(const char *members, const char *of_linux)
+{
+	FREE char *joined = mem_xprintf("{" ROOT ",'process':{'args':['a'],'cwd':'/'}%s,'linux':"
+					"{'namespaces':" OWN "%s}}",
+					members, of_linux);
+	FREE char *text = spec_case_text(joined, NULL, NULL);
+	struct spec *spec = NULL;
+	struct err err = ERR_INIT;
+
+	if (spec_parse(BUNDLE, "config.json", text, strlen(text), &spec, &err) < 0)
+		fail_msg("%s: %s", text, err.msg);
+	return spec;
+}
+
+static struct spec *as_guest_sees(const struct spec *spec)
+{
+	struct spec *inside = NULL;
+	struct err err = ERR_INIT;
+	BUF text = BUF_INIT;
+
+	vm_config_for_guest(spec, &text);
+	if (spec_parse("/run/hull/bundles/x", "config.json", buf_str(&text), text.len, &inside,
+		       &err) < 0)
+		fail_msg("%s: %s", buf_str(&text), err.msg);
+	return inside;
+}
+
+static void test_paths_are_of_the_share(void **state)
+{
+	SPEC *spec = with(",'mounts':[{'destination':'/proc','type':'proc'},"
+			  "{'destination':'/data','source':'/secret/place','options':"
+			  "['rbind','ro','nosuid']},{'destination':'/data','options':"
+			  "['bind','remount','noexec']}]",
+			  ",'maskedPaths':['/proc/kcore']");
+	SPEC *inside = as_guest_sees(spec);
+
+	(void)state;
+	assert_string_equal(inside->rootfs.path, VM_SHARE_PATH "/root");
+	assert_int_equal(inside->rootfs.n_mounts, 3);
+	assert_string_equal(inside->rootfs.mounts[0].type, "proc");
+	assert_string_equal(inside->rootfs.mounts[1].source, VM_SHARE_PATH "/m1");
+	assert_int_equal(inside->rootfs.mounts[1].flags, spec->rootfs.mounts[1].flags);
+	assert_null(inside->rootfs.mounts[2].source);
+	assert_int_equal(inside->rootfs.n_masked_paths, 1);
+	assert_null(inside->spaces.kind[NS_NETWORK].path);
+	assert_true(inside->spaces.kind[NS_NETWORK].listed);
+}
+
+static void test_hooks_that_are_the_guests(void **state)
+{
+	SPEC *spec = with(",'hooks':{'prestart':[{'path':'/a'}],'createRuntime':[{'path':"
+			  "'/b'}],'createContainer':[{'path':'/c'}],'startContainer':"
+			  "[{'path':'/d'}],'poststart':[{'path':'/e'}],'poststop':"
+			  "[{'path':'/f'}]}",
+			  "");
+	SPEC *inside = as_guest_sees(spec);
+
+	(void)state;
+	for (int kind = 0; kind < HOOK_KIND_MAX; kind++)
+		assert_int_equal(inside->hooks.n[kind], kind == HOOK_START_CONTAINER);
+}
+
+/* Else the guest would make a machine of its own. */
+static void test_the_guests_isolation(void **state)
+{
+	SPEC *spec = with(",'annotations':{'a':'b','org.hull.isolation':'vm'},"
+			  "'vm':{'kernel':{'path':'/k'}}",
+			  "");
+	SPEC *inside = as_guest_sees(spec);
+	struct err err = ERR_INIT;
+	bool vm = false;
+
+	(void)state;
+	assert_int_equal(isolation_choose(spec, false, &vm, &err), 0);
+	assert_true(vm);
+	assert_int_equal(isolation_choose(inside, true, &vm, &err), 0);
+	assert_false(vm);
+	assert_false(inside->has_vm);
+	assert_string_equal(spec_annotation(inside, "a"), "b");
+}
+
+static void test_what_is_refused(void **state)
+{
+	static const struct {
+		const char *members, *of_linux, *named;
+	} rows[] = {
+		{"", ",'netDevices':{'eth1':{}}", "linux.netDevices"},
+		{"", ",'intelRdt':{'closID':'x'}", "linux.intelRdt"},
+		{"", ",'rootfsPropagation':'shared'", "linux.rootfsPropagation"},
+		{"", ",'devices':[{'path':'/dev/x','type':'b','major':8,'minor':0}]",
+		 "linux.devices[0]"},
+		{"",
+		 ",'seccomp':{'defaultAction':'SCMP_ACT_ALLOW','listenerPath':'/x',"
+		 "'syscalls':[{'names':['mkdir'],'action':'SCMP_ACT_NOTIFY'}]}",
+		 "linux.seccomp.listenerPath"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		SPEC *spec = with(rows[i].members, rows[i].of_linux);
+		struct err err = ERR_INIT;
+
+		assert_true(vm_config_check(spec, &err) < 0);
+		if (!strstr(err.msg, rows[i].named))
+			fail_msg("'%s' is not in: %s", rows[i].named, err.msg);
+	}
+}
+
+static void test_size_of_the_machine(void **state)
+{
+	static const struct {
+		const char *members, *of_linux;
+		unsigned int cpus;
+		uint64_t mib;
+	} rows[] = {
+		{"", "", 1, 512},
+		{"", ",'resources':{'memory':{'limit':104857600},'cpu':{'quota':150000}}", 2, 164},
+		{"", ",'resources':{'cpu':{'quota':9900000,'period':1000}}", 32, 512},
+		{",'vm':{'kernel':{'path':'/k'},'hwConfig':{'vcpus':3,'memory':134217729}}", "", 3,
+		 129},
+		{",'annotations':{'org.hull.vm.cpus':'4','org.hull.vm.memory-mib':'65',"
+		 "'org.hull.vm.hugepages':'true'},'vm':{'kernel':{'path':'/k'},"
+		 "'hwConfig':{'vcpus':3}}",
+		 "", 4, 66},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		SPEC *spec = with(rows[i].members, rows[i].of_linux);
+		struct vm_machine m = {0};
+		struct err err = ERR_INIT;
+
+		if (vm_machine_choose(spec, &m, &err) < 0)
+			fail_msg("row %zu: %s", i, err.msg);
+		assert_int_equal(m.cpus, rows[i].cpus);
+		assert_int_equal(m.memory >> 20, rows[i].mib);
+		vm_machine_release(&m);
+	}
+}
+
+static void test_process_of_an_exec(void **state)
+{
+	static const char *const args[] = {"sh", "-c", "echo $1", NULL}, *const env[] = {"A=b",
+											 NULL};
+	static const gid_t groups[] = {5, 4294967294};
+	const struct ns_process p = {
+		.args = args,
+		.env = env,
+		.cwd = "/tmp",
+		.uid = 1,
+		.gid = 2,
+		.umask = 077,
+		.groups = groups,
+		.n_groups = 2,
+		.no_new_privs = true,
+		.has_caps = true,
+		.caps = {.bounding = 1ULL << CAP_KILL | 1ULL << CAP_CHECKPOINT_RESTORE},
+	};
+	FREE char *config =
+		spec_case_text("{'oomScoreAdj':7,'rlimits':[{'type':'RLIMIT_CORE','soft':1,"
+			       "'hard':2}],'args':['other']}",
+			       NULL, NULL);
+	struct arena arena = ARENA_INIT;
+	struct ns_process back = {0};
+	struct err err = ERR_INIT;
+	BUF text = BUF_INIT;
+	JSON *from = NULL;
+	JSON *doc = NULL;
+
+	(void)state;
+	assert_int_equal(json_parse("config", config, strlen(config), &from, &err), 0);
+	vm_exec_describe(&p, json_root(from), &text);
+	assert_int_equal(json_parse("process", buf_str(&text), text.len, &doc, &err), 0);
+	if (spec_parse_process(json_root(doc), &arena, &back, &err) < 0)
+		fail_msg("%s: %s", buf_str(&text), err.msg);
+	assert_string_equal(back.args[2], args[2]);
+	assert_string_equal(back.env[0], "A=b");
+	assert_string_equal(back.cwd, "/tmp");
+	assert_true(back.uid == 1 && back.gid == 2 && back.umask == 077 && back.no_new_privs);
+	assert_true(back.n_groups == 2 && back.groups[1] == 4294967294u);
+	assert_true(back.has_caps && back.caps.bounding == p.caps.bounding && !back.caps.effective);
+	assert_true(back.has_oom_score_adj && back.oom_score_adj == 7 && back.n_rlimits == 1);
+	arena_release(&arena);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_paths_are_of_the_share),
+		cmocka_unit_test(test_hooks_that_are_the_guests),
+		cmocka_unit_test(test_the_guests_isolation),
+		cmocka_unit_test(test_what_is_refused),
+		cmocka_unit_test(test_size_of_the_machine),
+		cmocka_unit_test(test_process_of_an_exec),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, leaks_setup, leaks_teardown);
+}
