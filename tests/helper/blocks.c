@@ -141,9 +141,11 @@ static bool do_round(struct worker *w, unsigned int number, unsigned int round)
 		if (chunk % workers == number && !do_chunk(w, chunk, round))
 			return false;
 	}
-	if (w->way == MAPPED && msync(w->map, (size_t)blocks * BLOCK, MS_SYNC) < 0)
+	if (w->way == MAPPED && (msync(w->map, (size_t)blocks * BLOCK, MS_SYNC) < 0 ||
+				 madvise(w->map, (size_t)blocks * BLOCK, MADV_DONTNEED) < 0))
 		die("msync");
-	if (fsync(w->fd) < 0)
+	/* The next round is to read what was stored, not what the page cache still has. */
+	if (fsync(w->fd) < 0 || posix_fadvise(w->fd, 0, 0, POSIX_FADV_DONTNEED) != 0)
 		die("fsync");
 	return true;
 }
