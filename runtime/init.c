@@ -209,6 +209,7 @@ void init_main(struct setup *s)
 
 	child_become(&s->child, s->rt->proc_fd, &l);
 	l.fifo_fd = s->fifo_fd;
+	l.ready_early = s->fifo_fd < 0 && !s->child.notify;
 	if (set_up(s, &l, &e) == 0)
 		(void)!launch_exec(&l, &e);
 	/* Who hears it: the parent while it is there, else whoever called start. */

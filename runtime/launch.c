@@ -217,7 +217,9 @@ int launch_prepare(struct launch *l, struct err *err)
 	    (rc = ns_affinity_set(0, l->process->affinity_final, err)) < 0)
 		return rc;
 	/* Limits last: a low one must not break the set-up itself. */
-	if ((rc = set_limits(l, err)) < 0 || (rc = drop_privileges(l, err)) < 0)
+	if ((rc = set_limits(l, err)) < 0 ||
+	    (l->ready_early && (rc = sync_tell(l->sync, SYNC_READY, err)) < 0) ||
+	    (rc = drop_privileges(l, err)) < 0)
 		return rc;
 	/*
 	 * Once more as the container's user: some places only that user can look into, and root
@@ -232,7 +234,7 @@ int launch_prepare(struct launch *l, struct err *err)
 	/* The parent may go now; if it went before saying so, reading GO finds out. */
 	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
 		return err_sys(err, "clear the parent death signal");
-	rc = sync_tell(l->sync, SYNC_READY, err);
+	rc = l->ready_early ? 0 : sync_tell(l->sync, SYNC_READY, err);
 	return rc < 0 ? rc : sync_expect(l->sync, SYNC_GO, NULL, err);
 }
 

@@ -16,6 +16,11 @@ struct launch {
 	int proc_fd;                            /* the host's procfs */
 	int sync;
 	int fifo_fd; /* exec.fifo or -1 */
+	/*
+	 * READY comes before the last steps, so that the parent works meanwhile: for one that stays
+	 * until execve anyway and then hears of what failed, as run does.
+	 */
+	bool ready_early;
 	bool in_userns;
 	unsigned int preserve_fds; /* 3 … 3 + n - 1 stay open in the program */
 

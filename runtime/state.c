@@ -175,6 +175,11 @@ int state_publish(struct container *c, struct err *err)
 
 int state_remove(struct container *c, struct err *err)
 {
+	/* The usual ones; the walk is for all else. */
+	(void)unlinkat(c->dir_fd, STATE_FILE, 0);
+	(void)unlinkat(c->dir_fd, STATE_CONFIG, 0);
+	if (unlinkat(c->rt->root_fd, c->id, AT_REMOVEDIR) == 0)
+		return 0;
 	return path_remove_tree(c->rt->root_fd, c->id, err);
 }
 

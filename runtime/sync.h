@@ -15,7 +15,7 @@
  *   [C->P LIMITS      P sets the rlimits that C, in a user namespace, has no right to raise]
  *   [P->C GO]
  *   [C->P NOTIFY      a filter with a listener comes next: see notify.h]
- *   C->P READY        all set up, credentials dropped
+ *   C->P READY        all set up, credentials dropped (run: all but that)
  *   P->C GO           state is on disk; C waits for start (create) or goes on (run, exec)
  *   C->P ERROR        at any point, the last message
  */
