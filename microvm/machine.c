@@ -158,7 +158,7 @@ static int boot(struct machine *m, const struct machine_config *c, struct err *e
 	struct boot_config with_cmdline = config;
 
 	/* A console that is quiet still tells of a panic. */
-	buf_addf(&cmdline, CMDLINE " %s", c->serial_fd >= 0 ? "console=ttyS0" : "quiet loglevel=0");
+	buf_addf(&cmdline, CMDLINE " %s", c->serial_fd >= 0 ? "console=ttyS0" : "quiet loglevel=1");
 	if (c->serial_fd < 0 && c->last_words_fd)
 		buf_adds(&cmdline, " console=hvc0");
 	if (c->cmdline)

@@ -5,8 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,6 +68,8 @@ static void created(void *arg, const struct proto_body *body, const struct err *
 	struct err e = ERR_INIT;
 
 	(void)body;
+	if (v->stage == VMM_ENDS)
+		return;
 	if (why) {
 		fail(v, why);
 		return;
@@ -146,6 +152,18 @@ static void mounted(void *arg, const struct proto_body *body, const struct err *
 		fail(v, &e);
 }
 
+/* The container's root inherits them; each bind mount brings its own. */
+static void put_flags(uint32_t ms, struct buf *request)
+{
+	uint32_t flags = (ms & MS_NOSUID ? PROTO_MOUNT_NOSUID : 0) |
+			 (ms & MS_NODEV ? PROTO_MOUNT_NODEV : 0) |
+			 (ms & MS_NOEXEC ? PROTO_MOUNT_NOEXEC : 0) |
+			 (ms & MS_NOATIME ? PROTO_MOUNT_NOATIME : 0);
+
+	if (flags)
+		proto_put_u32(request, PROTO_F_MOUNT_FLAGS, flags);
+}
+
 static void on_ready(void *arg, const uint64_t boot_ns[2])
 {
 	struct vmm *v = arg;
@@ -157,6 +175,7 @@ static void on_ready(void *arg, const uint64_t boot_ns[2])
 	proto_put_string(&request, PROTO_F_SOURCE, MACHINE_SHARE_TAG);
 	proto_put_string(&request, PROTO_F_FS_TYPE, "virtiofs");
 	proto_put_string(&request, PROTO_F_TARGET, VM_SHARE_PATH);
+	put_flags(v->o.root_flags, &request);
 	calls_make(v, PROTO_MOUNT_FS, &request, CALL_TIMEOUT_MS, mounted, v);
 }
 
@@ -172,8 +191,12 @@ static void on_exited(void *arg, const char *id, const char *exec, const struct 
 
 static void on_oom(void *arg, const char *id)
 {
-	(void)id;
-	control_oom(arg);
+	struct vmm *v = arg;
+
+	/* The error stream is the container's own as long as it runs. */
+	if (v->o.log_fd >= 0 && strcmp(id, v->o.id) == 0)
+		log_warn("container '%s': a process was killed for lack of memory", v->o.id);
+	control_oom(v);
 }
 
 static void on_log(void *arg, const char *text)
@@ -192,6 +215,36 @@ static void on_lost(void *arg, const struct err *why)
 		return;
 	(void)err_set(&e, why->code, "the agent in the virtual machine is lost: %s", why->msg);
 	fail(v, &e);
+}
+
+/* A guest whose files are gone would wait for them for ever. */
+static void files_lost(void *arg, uint32_t events)
+{
+	struct vmm *v = arg;
+	struct err e = ERR_INIT;
+	siginfo_t info = {0};
+
+	(void)events;
+	loop_remove(v->files);
+	v->files = NULL;
+	if (v->stage == VMM_ENDS)
+		return;
+	if (waitid(P_PID, (id_t)v->machine.files.pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	    info.si_code != CLD_EXITED)
+		(void)err_set(&e, EIO, "the server of its files was killed by signal %d",
+			      info.si_status);
+	else
+		(void)err_set(&e, EIO, "the server of its files ended with status %d",
+			      info.si_status);
+	fail(v, &e);
+}
+
+int box_watch_files(struct vmm *v, struct err *err)
+{
+	v->files_fd = (int)syscall(SYS_pidfd_open, v->machine.files.pid, 0);
+	if (v->files_fd < 0)
+		return err_sys(err, "watch the server of the container's files");
+	return loop_add(v->loop, v->files_fd, EPOLLIN, files_lost, v, &v->files, err);
 }
 
 const struct agent_events box_events = {on_ready, on_exited, on_oom, on_log, on_lost};

@@ -32,6 +32,7 @@ struct vmm_options {
 	int log_fd, serial_fd;
 	uint32_t cpus;
 	uint64_t memory; /* bytes */
+	uint32_t root_flags; /* MS_…, of the mount that the container's root lies on */
 	bool terminal, no_pivot, no_new_keyring, log_json, log_debug, hugepages;
 	const char *id, *cmdline, *kernel_name;
 };
@@ -56,7 +57,8 @@ struct vmm {
 	struct signals *signals;
 	struct messages *messages;
 
-	struct loop_source *parent, *deadline;
+	struct loop_source *parent, *deadline, *files;
+	int files_fd;       /* of the process that serves the share */
 	int connections[2]; /* a pipe: struct connection, from the I/O thread */
 	struct process *processes;
 	struct process *first;
@@ -83,6 +85,7 @@ bool parent_told(struct vmm *v, const struct err *why); /* false when nobody wai
 
 extern const struct agent_events box_events;
 void box_start(struct vmm *v);
+int box_watch_files(struct vmm *v, struct err *err) MUST_CHECK; /* their server may end */
 
 /* ---- process.c ---- */
 
