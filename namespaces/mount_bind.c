@@ -64,7 +64,7 @@ static int bind_userns(struct ns_rootfs_state *st, const struct ns_mount *m, str
 			       "an idmapped mount needs both uidMappings and gidMappings");
 	if (st->userns_maps && same_maps(maps, st->userns_maps))
 		return st->userns_fd;
-	fd = idmap_userns(st->proc_fd, maps, err);
+	fd = ns_idmap_userns(st->proc_fd, maps, err);
 	if (fd < 0)
 		return fd;
 	fd_replace(&st->userns_fd, fd);

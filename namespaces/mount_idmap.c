@@ -70,7 +70,7 @@ static int map_and_open(int proc_fd, pid_t pid, const struct idmaps *maps, struc
 	return rc < 0 ? err_sys(err, "open '/proc/%s'", path) : rc;
 }
 
-int idmap_userns(int proc_fd, const struct idmaps *maps, struct err *err)
+int ns_idmap_userns(int proc_fd, const struct idmaps *maps, struct err *err)
 {
 	int pipe_fd = -1, fd;
 	pid_t pid = spawn(&pipe_fd, err);

@@ -101,6 +101,9 @@ int ns_write_idmaps(int proc_fd, pid_t pid, const struct idmaps *maps, struct er
  */
 int ns_check_idmaps(int proc_fd, pid_t pid, const struct idmaps *maps, struct err *err) MUST_CHECK;
 
+/* A new user namespace that has maps, as a descriptor: what MOUNT_ATTR_IDMAP wants. */
+int ns_idmap_userns(int proc_fd, const struct idmaps *maps, struct err *err) MUST_CHECK;
+
 /* The number outside for id inside; false: the n maps do not have it, and *ret is left alone. */
 bool ns_idmap_host(const struct idmap *maps, size_t n, uint32_t id, uint32_t *ret) MUST_CHECK;
 

@@ -188,9 +188,6 @@ int mount_bind(struct ns_rootfs_state *st, struct mount_plan *plan, struct err *
 int mount_cgroup(struct ns_rootfs_state *st, const struct mount_plan *plan,
 		 struct err *err) MUST_CHECK;
 
-/* A user namespace that has maps, as a descriptor: what MOUNT_ATTR_IDMAP wants. */
-int idmap_userns(int proc_fd, const struct idmaps *maps, struct err *err) MUST_CHECK;
-
 /* Copies what lies in the directory from_fd to to_fd: the tmpcopyup option. */
 int copy_up(int from_fd, int to_fd, struct err *err) MUST_CHECK;
 

@@ -30,6 +30,7 @@
 #include "runtime/setup.h"
 #include "runtime/state.h"
 #include "runtime/sync.h"
+#include "runtime/vm_config.h"
 
 /* ---- everything that has no side effect ---- */
 
@@ -229,8 +230,8 @@ static int delegate_cgroup(struct setup *s, struct err *err)
 
 static int make_cgroup(struct setup *s, struct err *err)
 {
-	const struct cgroup_limits none = {0};
-	int rc = cgroup_create(s->cgroup, s->vm ? &none : &s->spec->limits, err);
+	const struct cgroup_limits on_host = vm_config_on_host(s->spec);
+	int rc = cgroup_create(s->cgroup, s->vm ? &on_host : &s->spec->limits, err);
 
 	s->made_cgroup = rc == 0;
 	return rc == 0 && !s->vm ? delegate_cgroup(s, err) : rc;

@@ -74,8 +74,10 @@ int vm_setup_load(struct setup *s, struct err *err)
 static int write_config(struct setup *s, struct err *err)
 {
 	BUF text = BUF_INIT;
+	int rc = vm_config_for_guest(s->spec, &text, err);
 
-	vm_config_for_guest(s->spec, &text);
+	if (rc < 0)
+		return rc;
 	s->vm->config_fd = vm_control_file("config.json", text.data, text.len, err);
 	return s->vm->config_fd < 0 ? s->vm->config_fd : 0;
 }
@@ -205,6 +207,7 @@ static int become_vmm(struct setup *s, int share_fd, struct err *err)
 		return rc;
 	add_number(&w, "--cpus", vm->machine.cpus);
 	add_number(&w, "--memory", vm->machine.memory);
+	add_number(&w, "--root-flags", vm_share_root_flags(s->spec));
 	add_switch(&w, "--hugepages", vm->machine.hugepages);
 	add_word(&w, "--kernel-name", vm->machine.kernel);
 	add_word(&w, "--cmdline", vm->machine.cmdline);
@@ -228,7 +231,7 @@ static int set_up(struct setup *s, struct err *err)
 		return err_sys(err, "setsid");
 	if ((rc = enter_namespaces(s, err)) < 0)
 		return rc;
-	share = vm_share_build(s->spec, path, err);
+	share = vm_share_build(s->spec, s->rt->proc_fd, path, err);
 	if (share < 0)
 		return share;
 	if ((rc = init_run_hooks(s, err)) < 0)

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "base/mem.h"
 #include "runtime/isolation.h"
+#include "runtime/vm_mounts.h"
 
 /* ---- what a VM cannot honour ---- */
 
@@ -93,26 +95,105 @@ static void copy_members(struct json_writer *w, const struct json_node *object,
 	}
 }
 
-static void write_mounts(const struct spec *spec, const struct json_node *mounts,
-			 struct json_writer *w)
+/* Words that the share's server stands for: ids are mapped on the host. */
+static bool is_hosts(const char *word)
+{
+	return strcmp(word, "idmap") == 0 || strcmp(word, "ridmap") == 0;
+}
+
+static bool is_recursive(const char *word)
+{
+	struct arena a = ARENA_INIT;
+	struct ns_mount m = {0};
+	bool is = ns_mount_options(&word, 1, &m, &a, NULL) == 0 && (m.rec_set || m.rec_clear);
+
+	arena_release(&a);
+	return is;
+}
+
+/*
+ * The flags of the host's mount, so that the guest's has them, too; then what the configuration says:
+ * all of it for the bind itself, for mounts below what is meant for the whole tree.
+ */
+static void write_options(struct json_writer *w, const struct json_node *options,
+			  const struct vm_mount *m)
+{
+	static const char *const cleared[] = {"rw",       "suid",      "dev",        "exec",
+					      "diratime", "symfollow", "strictatime"};
+
+	json_w_array(w, "options");
+	json_w_string(w, NULL, "bind");
+	if (m) {
+		FREE char *copy = mem_xstrdup(m->options);
+		char *rest = copy, *word;
+
+		for (size_t i = 0; i < ARRAY_SIZE(cleared); i++)
+			json_w_string(w, NULL, cleared[i]);
+		while ((word = strsep(&rest, ",")))
+			json_w_string(w, NULL, word);
+	}
+	json_each (n, options) {
+		const char *word;
+
+		if (json_as_string(n, &word, NULL) < 0 || is_hosts(word))
+			continue;
+		if (!m || !*m->below || is_recursive(word))
+			json_w_string(w, NULL, word);
+	}
+	json_w_end(w);
+}
+
+static void write_bind(struct json_writer *w, const struct json_node *n, const struct ns_mount *of,
+		       size_t i, const struct vm_mount *m)
+{
+	const char *below = m ? m->below : "";
+	FREE char *source = mem_xprintf(VM_SHARE_PATH "/m%zu%s", i, below);
+	FREE char *destination = mem_xprintf("%s%s", of->destination, below);
+
+	json_w_object(w, NULL);
+	json_w_string(w, "type", "bind");
+	json_w_string(w, "source", source);
+	json_w_string(w, "destination", destination);
+	write_options(w, json_get(n, "options"), m);
+	json_w_end(w);
+}
+
+/* What is mounted below the source is shared as part of it, but has flags of its own. */
+static int write_binds(struct json_writer *w, const struct json_node *n, const struct ns_mount *of,
+		       size_t i, struct err *err)
+{
+	struct arena a = ARENA_INIT;
+	struct vm_mount *list;
+	size_t n_list;
+	int rc = vm_mounts_of(of->source, of->flags & MS_REC, &a, &list, &n_list, err);
+
+	if (rc == 0 && (n_list == 0 || of->copy_symlink))
+		write_bind(w, n, of, i, NULL);
+	else if (rc == 0)
+		for (size_t k = 0; k < n_list; k++)
+			write_bind(w, n, of, i, &list[k]);
+	arena_release(&a);
+	return rc;
+}
+
+static int write_mounts(const struct spec *spec, const struct json_node *mounts,
+			struct json_writer *w, struct err *err)
 {
 	size_t i = 0;
+	int rc = 0;
 
 	json_w_array(w, "mounts");
 	json_each (n, mounts) {
-		if (spec->rootfs.mounts[i].bind && spec->rootfs.mounts[i].source) {
-			FREE char *source = mem_xprintf(VM_SHARE_PATH "/m%zu", i);
+		const struct ns_mount *m = &spec->rootfs.mounts[i];
 
-			json_w_object(w, NULL);
-			copy_members(w, n, (const char *const[]){"source", NULL});
-			json_w_string(w, "source", source);
-			json_w_end(w);
-		} else {
+		if (m->bind && m->source && rc == 0)
+			rc = write_binds(w, n, m, i, err);
+		else
 			json_w_node(w, NULL, n);
-		}
 		i++;
 	}
 	json_w_end(w);
+	return rc < 0 ? err_wrap(err, rc, "mounts") : 0;
 }
 
 static void write_namespaces(const struct json_node *list, struct json_writer *w)
@@ -121,6 +202,23 @@ static void write_namespaces(const struct json_node *list, struct json_writer *w
 	json_each (n, list) {
 		json_w_object(w, NULL);
 		copy_members(w, n, (const char *const[]){"path", NULL});
+		json_w_end(w);
+	}
+	json_w_end(w);
+}
+
+/* CPUs and block devices have numbers of the host, where these limits hold: see vm_config_on_host. */
+static void write_resources(const struct json_node *resources, struct json_writer *w)
+{
+	const struct json_node *cpu = json_get(resources, "cpu");
+
+	if (!resources)
+		return;
+	json_w_object(w, "resources");
+	copy_members(w, resources, (const char *const[]){"cpu", "blockIO", NULL});
+	if (cpu) {
+		json_w_object(w, "cpu");
+		copy_members(w, cpu, (const char *const[]){"cpus", "mems", NULL});
 		json_w_end(w);
 	}
 	json_w_end(w);
@@ -135,12 +233,13 @@ static void write_annotations(const struct json_node *annotations, struct json_w
 	json_w_end(w);
 }
 
-void vm_config_for_guest(const struct spec *spec, struct buf *ret)
+int vm_config_for_guest(const struct spec *spec, struct buf *ret, struct err *err)
 {
 	const struct json_node *root = json_root(spec->doc);
 	const struct json_node *hooks = json_get(root, "hooks");
 	const struct json_node *linux_ = json_get(root, "linux");
 	struct json_writer *w = json_w_new(false);
+	int rc;
 
 	json_w_object(w, NULL);
 	copy_members(w, root,
@@ -151,16 +250,42 @@ void vm_config_for_guest(const struct spec *spec, struct buf *ret)
 	json_w_string(w, "path", VM_SHARE_PATH "/root");
 	json_w_bool(w, "readonly", spec->rootfs.readonly);
 	json_w_end(w);
-	write_mounts(spec, json_get(root, "mounts"), w);
+	rc = write_mounts(spec, json_get(root, "mounts"), w, err);
 	if (json_get(hooks, "startContainer")) {
 		json_w_object(w, "hooks");
 		json_w_node(w, "startContainer", json_get(hooks, "startContainer"));
 		json_w_end(w);
 	}
 	json_w_object(w, "linux");
-	copy_members(w, linux_, (const char *const[]){"namespaces", NULL});
+	copy_members(w, linux_, (const char *const[]){"namespaces", "resources", NULL});
 	write_namespaces(json_get(linux_, "namespaces"), w);
+	write_resources(json_get(linux_, "resources"), w);
 	json_w_end(w);
 	json_w_end(w);
 	json_w_finish(w, ret);
+	return rc;
+}
+
+struct cgroup_limits vm_config_on_host(const struct spec *spec)
+{
+	const struct cgroup_limits *l = &spec->limits;
+
+	return (struct cgroup_limits){
+		.cpu_shares = l->cpu_shares,
+		.cpu_idle = l->cpu_idle,
+		.cpuset_cpus = l->cpuset_cpus,
+		.cpuset_mems = l->cpuset_mems,
+		.block_weight = l->block_weight,
+		.block_leaf_weight = l->block_leaf_weight,
+		.block_weights = l->block_weights,
+		.n_block_weights = l->n_block_weights,
+		.read_bps = l->read_bps,
+		.n_read_bps = l->n_read_bps,
+		.write_bps = l->write_bps,
+		.n_write_bps = l->n_write_bps,
+		.read_iops = l->read_iops,
+		.n_read_iops = l->n_read_iops,
+		.write_iops = l->write_iops,
+		.n_write_iops = l->n_write_iops,
+	};
 }

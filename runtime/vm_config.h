@@ -15,9 +15,15 @@ int vm_config_check(const struct spec *spec, struct err *err) MUST_CHECK;
 
 /*
  * The configuration as the guest's own hull gets it: root and bind sources are those of the share,
- * hooks that belong to the host are gone, and so is the path of the network namespace, which the
- * host side of the VM lives in.
+ * mounts below a bind's source are listed, hooks and limits that belong to the host are gone, and so
+ * is the path of the network namespace, which the host side of the VM lives in.
  */
-void vm_config_for_guest(const struct spec *spec, struct buf *ret);
+int vm_config_for_guest(const struct spec *spec, struct buf *ret, struct err *err) MUST_CHECK;
+
+/*
+ * Limits that hold on the host, for the whole machine: its share of the processors, which ones, and of
+ * disks, which its file server reads and writes. The others hold inside, for the container alone.
+ */
+struct cgroup_limits vm_config_on_host(const struct spec *spec);
 
 #endif

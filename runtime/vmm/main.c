@@ -58,6 +58,8 @@ static int take_option(struct vmm_options *o, const char *name, const char *valu
 		o->kernel_name = value;
 	else if (strcmp(name, "--cmdline") == 0)
 		o->cmdline = value;
+	else if (strcmp(name, "--root-flags") == 0 && parse_u32(value, &o->root_flags) == 0)
+		return 0;
 	else if (strcmp(name, "--cpus") == 0 && parse_u32(value, &o->cpus) == 0)
 		return 0;
 	else if (strcmp(name, "--memory") == 0 && parse_u64(value, &o->memory) == 0)

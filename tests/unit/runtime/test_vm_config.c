@@ -38,7 +38,8 @@ static struct spec *as_guest_sees(const struct spec *spec)
 	struct err err = ERR_INIT;
 	BUF text = BUF_INIT;
 
-	vm_config_for_guest(spec, &text);
+	if (vm_config_for_guest(spec, &text, &err) < 0)
+		fail_msg("%s", err.msg);
 	if (spec_parse("/run/hull/bundles/x", "config.json", buf_str(&text), text.len, &inside,
 		       &err) < 0)
 		fail_msg("%s: %s", buf_str(&text), err.msg);
