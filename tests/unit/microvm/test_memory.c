@@ -153,25 +153,41 @@ static void huge_pages(void **state)
 	guest_memory_free(&m);
 }
 
-/* The kernel marks such memory "mg" in smaps (man 5 proc). */
-static bool is_mergeable(const void *p)
+/* What smaps (man 5 proc) says of the mapping at p behind key: the first line that begins with it. */
+static void look_up(const void *p, const char *key, char *ret, size_t size)
 {
 	char line[512], start[32];
-	bool here = false, found = false;
+	bool here = false;
 	FILE *f = fopen("/proc/self/smaps", "re");
 
 	assert_non_null(f);
 	(void)snprintf(start, sizeof(start), "%lx-", (unsigned long)(uintptr_t)p);
-	while (fgets(line, sizeof(line), f)) {
+	*ret = '\0';
+	while (!*ret && fgets(line, sizeof(line), f)) {
 		if (strncmp(line, start, strlen(start)) == 0)
 			here = true;
-		if (here && strncmp(line, "VmFlags:", 8) == 0) {
-			found = strstr(line, " mg") != NULL;
-			break;
-		}
+		if (here && strncmp(line, key, strlen(key)) == 0)
+			(void)snprintf(ret, size, "%s", line + strlen(key));
 	}
 	(void)fclose(f);
-	return found;
+}
+
+/* Memory that another process maps as well has them without being asked, where the host can. */
+static void transparent_huge_pages(void **state)
+{
+	struct guest_memory m = make(32 * MIB, true);
+	char kib[64];
+
+	(void)state;
+	if (geteuid() != 0 || access("/sys/kernel/mm/transparent_hugepage", F_OK) < 0) {
+		puts("# needs root and a kernel with transparent huge pages");
+		guest_memory_free(&m);
+		skip();
+	}
+	memset(m.map, 1, 32 * MIB);
+	look_up(m.map, "ShmemPmdMapped:", kib, sizeof(kib));
+	assert_non_null(strpbrk(kib, "123456789"));
+	guest_memory_free(&m);
 }
 
 static void equal_pages(void **state)
@@ -180,6 +196,7 @@ static void equal_pages(void **state)
 	struct err e = ERR_INIT;
 	struct guest_memory m;
 	int rc = guest_memory_new(&config, &m, &e);
+	char flags[256];
 
 	(void)state;
 	if (rc < 0) {
@@ -187,7 +204,8 @@ static void equal_pages(void **state)
 		printf("# needs a kernel with KSM: %s\n", e.msg);
 		skip();
 	}
-	assert_true(is_mergeable(m.map));
+	look_up(m.map, "VmFlags:", flags, sizeof(flags));
+	assert_non_null(strstr(flags, " mg")); /* the kernel's word for it */
 	guest_memory_free(&m);
 	config.shared = true;
 	assert_int_equal(guest_memory_new(&config, &m, &e), -EINVAL);
@@ -197,10 +215,15 @@ static void equal_pages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(below_the_hole),      cmocka_unit_test(around_the_hole),
-		cmocka_unit_test(read_only_regions),   cmocka_unit_test(guards),
-		cmocka_unit_test(shared_with_another), cmocka_unit_test(wrong_sizes),
-		cmocka_unit_test(huge_pages),          cmocka_unit_test(equal_pages),
+		cmocka_unit_test(below_the_hole),
+		cmocka_unit_test(around_the_hole),
+		cmocka_unit_test(read_only_regions),
+		cmocka_unit_test(guards),
+		cmocka_unit_test(shared_with_another),
+		cmocka_unit_test(wrong_sizes),
+		cmocka_unit_test(huge_pages),
+		cmocka_unit_test(equal_pages),
+		cmocka_unit_test(transparent_huge_pages),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
