@@ -1,86 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "runtime/vm_config.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/mount.h>
 
 #include "base/mem.h"
 #include "runtime/isolation.h"
 #include "runtime/vm_mounts.h"
-
-/* ---- what a VM cannot honour ---- */
-
-static int check_namespaces(const struct spec *spec, struct err *err)
-{
-	static const enum ns_kind own[] = {NS_MOUNT, NS_PID, NS_NETWORK, NS_IPC, NS_UTS};
-
-	for (int k = 0; k < NS_KIND_MAX; k++) {
-		if (spec->spaces.kind[k].path && k != NS_NETWORK)
-			return err_set(err, ENOTSUP,
-				       "linux.namespaces: a container in a virtual machine cannot "
-				       "join the %s namespace '%s' of the host",
-				       ns_kind_name((enum ns_kind)k), spec->spaces.kind[k].path);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-		if (!spec->spaces.kind[own[i]].listed)
-			return err_set(err, ENOTSUP,
-				       "linux.namespaces: a container in a virtual machine cannot "
-				       "share the host's %s namespace, it must list one of its own",
-				       ns_kind_name(own[i]));
-	}
-	return 0;
-}
-
-/* Devices that every Linux kernel makes itself; any other would be another one in the guest. */
-static bool guest_has(const struct ns_device *d)
-{
-	if (d->type == 'p')
-		return true;
-	return d->type == 'c' && ((d->major == 1 && d->minor >= 3 && d->minor <= 9) ||
-				  (d->major == 5 && d->minor <= 2));
-}
-
-static int check_devices(const struct spec *spec, struct err *err)
-{
-	for (size_t i = 0; i < spec->rootfs.n_devices; i++) {
-		const struct ns_device *d = &spec->rootfs.devices[i];
-
-		if (!guest_has(d))
-			return err_set(err, ENOTSUP,
-				       "linux.devices[%zu]: a virtual machine does not have the "
-				       "host's device '%s' (%c %u:%u)",
-				       i, d->path, d->type, d->major, d->minor);
-	}
-	return 0;
-}
-
-int vm_config_check(const struct spec *spec, struct err *err)
-{
-	int rc = check_namespaces(spec, err);
-
-	if (rc == 0)
-		rc = check_devices(spec, err);
-	if (rc < 0)
-		return rc;
-	if (spec->seccomp && spec->seccomp->listener_path)
-		return err_set(err, ENOTSUP,
-			       "linux.seccomp.listenerPath: an agent on the host cannot serve "
-			       "processes in a virtual machine");
-	if (spec->rdt)
-		return err_set(err, ENOTSUP, "linux.intelRdt: not supported for a virtual machine");
-	if (spec->n_net_devices > 0)
-		return err_set(
-			err, ENOTSUP,
-			"linux.netDevices: a virtual machine cannot take the host's devices");
-	if (spec->rootfs.propagation & MS_SHARED)
-		return err_set(err, ENOTSUP,
-			       "linux.rootfsPropagation: mounts do not propagate between the host "
-			       "and a virtual machine");
-	return 0;
-}
-
-/* ---- the guest's configuration ---- */
 
 static void copy_members(struct json_writer *w, const struct json_node *object,
 			 const char *const *except)
@@ -207,18 +133,30 @@ static void write_namespaces(const struct json_node *list, struct json_writer *w
 	json_w_end(w);
 }
 
-/* CPUs and block devices have numbers of the host, where these limits hold: see vm_config_on_host. */
+/*
+ * CPUs and block devices have numbers of the host, where these limits hold: see vm_config_on_host. A
+ * guest has no swap, so no limit of it is ever exceeded.
+ */
 static void write_resources(const struct json_node *resources, struct json_writer *w)
 {
-	const struct json_node *cpu = json_get(resources, "cpu");
+	static const char *const of_cpu[] = {"cpus", "mems", NULL}, *const of_memory[] = {"swap",
+											  NULL};
+	static const struct {
+		const char *key;
+		const char *const *except;
+	} parts[] = {{"cpu", of_cpu}, {"memory", of_memory}};
 
 	if (!resources)
 		return;
 	json_w_object(w, "resources");
-	copy_members(w, resources, (const char *const[]){"cpu", "blockIO", NULL});
-	if (cpu) {
-		json_w_object(w, "cpu");
-		copy_members(w, cpu, (const char *const[]){"cpus", "mems", NULL});
+	copy_members(w, resources, (const char *const[]){"cpu", "memory", "blockIO", NULL});
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		const struct json_node *part = json_get(resources, parts[i].key);
+
+		if (!part)
+			continue;
+		json_w_object(w, parts[i].key);
+		copy_members(w, part, parts[i].except);
 		json_w_end(w);
 	}
 	json_w_end(w);

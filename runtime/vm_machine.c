@@ -22,16 +22,32 @@
 #define MIN_MEMORY     (48 * MIB)
 #define MAX_MEMORY     (1ull << 40)
 #define MAX_CPUS       32u
+#define HOST_CPUS      8192 /* the largest CONFIG_NR_CPUS */
 
 /* ---- how big ---- */
 
-/* ceil(quota / period); 1 without a quota. */
+/* How many CPUs a list names; 0: none, or it is no list. */
+static uint64_t count_cpus(const char *list)
+{
+	uint64_t bits[HOST_CPUS / 64] = {0}, n = 0;
+
+	if (!list || parse_cpu_list(list, bits, HOST_CPUS) < 0)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(bits); i++)
+		n += (uint64_t)__builtin_popcountll(bits[i]);
+	return n;
+}
+
+/* ceil(quota / period), but no more than the cpuset has; 1 without either. */
 static uint64_t cpus_of_limits(const struct cgroup_limits *l)
 {
-	uint64_t period = l->cpu_period.set ? l->cpu_period.value : 100000, n = 1;
+	uint64_t period = l->cpu_period.set ? l->cpu_period.value : 100000;
+	uint64_t set = count_cpus(l->cpuset_cpus), n = set ? set : 1, quota;
 
-	if (l->cpu_quota.set && l->cpu_quota.value > 0 && period > 0)
-		n = ((uint64_t)l->cpu_quota.value + period - 1) / period;
+	if (l->cpu_quota.set && l->cpu_quota.value > 0 && period > 0) {
+		quota = ((uint64_t)l->cpu_quota.value + period - 1) / period;
+		n = set && set < quota ? set : quota;
+	}
 	return n < 1 ? 1 : n > MAX_CPUS ? MAX_CPUS : n;
 }
 

@@ -114,6 +114,18 @@ static void test_what_is_refused(void **state)
 		 ",'seccomp':{'defaultAction':'SCMP_ACT_ALLOW','listenerPath':'/x',"
 		 "'syscalls':[{'names':['mkdir'],'action':'SCMP_ACT_NOTIFY'}]}",
 		 "linux.seccomp.listenerPath"},
+		{",'mounts':[{'destination':'/a','source':'/b','options':['rbind','rshared']}]", "",
+		 "mounts[0].options"},
+		{",'mounts':[{'destination':'/a','source':'/b','options':['rbind','slave']}]", "",
+		 "mounts[0].options"},
+		{"", ",'memoryPolicy':{'mode':'MPOL_BIND','nodes':'0'}", "linux.memoryPolicy"},
+		{"", ",'mountLabel':'a:b:c:d'", "linux.mountLabel"},
+		{"", ",'resources':{'rdma':{'mlx5_1':{'hcaHandles':3}}}", "linux.resources.rdma"},
+		{"", ",'resources':{'network':{'classID':1}}", "linux.resources.network.classID"},
+		{"", ",'resources':{'network':{'priorities':[{'name':'eth0','priority':1}]}}",
+		 "linux.resources.network.priorities"},
+		{"", ",'resources':{'unified':{'io.max':'8:0 rbps=1'}}",
+		 "linux.resources.unified[\"io.max\"]"},
 	};
 
 	(void)state;
@@ -127,6 +139,25 @@ static void test_what_is_refused(void **state)
 	}
 }
 
+static void test_limits_hold_where_they_can(void **state)
+{
+	SPEC *spec = with("", ",'resources':{'cpu':{'cpus':'2-3','mems':'0','shares':77,'quota':"
+			      "50000},'memory':{'limit':67108864,'swap':134217728},'blockIO':"
+			      "{'weight':20},'pids':{'limit':9}}");
+	SPEC *inside = as_guest_sees(spec);
+	const struct cgroup_limits host = vm_config_on_host(spec);
+
+	(void)state;
+	assert_null(inside->limits.cpuset_cpus);
+	assert_null(inside->limits.cpuset_mems);
+	assert_false(inside->limits.memory_swap.set || inside->limits.block_weight.set);
+	assert_true(inside->limits.cpu_quota.set && inside->limits.pids_limit.set &&
+		    inside->limits.memory_limit.set && inside->limits.cpu_shares.set);
+	assert_string_equal(host.cpuset_cpus, "2-3");
+	assert_true(host.block_weight.set && host.cpu_shares.value == 77);
+	assert_false(host.memory_limit.set || host.pids_limit.set || host.cpu_quota.set);
+}
+
 static void test_size_of_the_machine(void **state)
 {
 	static const struct {
@@ -136,6 +167,9 @@ static void test_size_of_the_machine(void **state)
 	} rows[] = {
 		{"", "", 1, 512},
 		{"", ",'resources':{'memory':{'limit':104857600},'cpu':{'quota':150000}}", 2, 164},
+		{"", ",'resources':{'cpu':{'quota':350000,'cpus':'1,4-5'}}", 3, 512},
+		{"", ",'resources':{'cpu':{'quota':150000,'cpus':'1,4-8'}}", 2, 512},
+		{"", ",'resources':{'cpu':{'cpus':'0-3'}}", 4, 512},
 		{"", ",'resources':{'cpu':{'quota':9900000,'period':1000}}", 32, 512},
 		{",'vm':{'kernel':{'path':'/k'},'hwConfig':{'vcpus':3,'memory':134217729}}", "", 3,
 		 129},
@@ -211,6 +245,7 @@ int main(void)
 		cmocka_unit_test(test_hooks_that_are_the_guests),
 		cmocka_unit_test(test_the_guests_isolation),
 		cmocka_unit_test(test_what_is_refused),
+		cmocka_unit_test(test_limits_hold_where_they_can),
 		cmocka_unit_test(test_size_of_the_machine),
 		cmocka_unit_test(test_process_of_an_exec),
 	};

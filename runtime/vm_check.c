@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a virtual machine cannot honour: what names things of the host that a guest does not have,
+ * another kernel's objects or devices above all.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "base/mem.h"
+#include "runtime/vm_config.h"
+
+static int check_namespaces(const struct spec *spec, struct err *err)
+{
+	static const enum ns_kind own[] = {NS_MOUNT, NS_PID, NS_NETWORK, NS_IPC, NS_UTS};
+
+	for (int k = 0; k < NS_KIND_MAX; k++) {
+		if (spec->spaces.kind[k].path && k != NS_NETWORK)
+			return err_set(err, ENOTSUP,
+				       "linux.namespaces: a container in a virtual machine cannot "
+				       "join the %s namespace '%s' of the host",
+				       ns_kind_name((enum ns_kind)k), spec->spaces.kind[k].path);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		if (!spec->spaces.kind[own[i]].listed)
+			return err_set(err, ENOTSUP,
+				       "linux.namespaces: a container in a virtual machine cannot "
+				       "share the host's %s namespace, it must list one of its own",
+				       ns_kind_name(own[i]));
+	}
+	return 0;
+}
+
+/* Devices that every Linux kernel makes itself; any other would be another one in the guest. */
+static bool guest_has(const struct ns_device *d)
+{
+	if (d->type == 'p')
+		return true;
+	return d->type == 'c' && ((d->major == 1 && d->minor >= 3 && d->minor <= 9) ||
+				  (d->major == 5 && d->minor <= 2));
+}
+
+static int check_devices(const struct spec *spec, struct err *err)
+{
+	for (size_t i = 0; i < spec->rootfs.n_devices; i++) {
+		const struct ns_device *d = &spec->rootfs.devices[i];
+
+		if (!guest_has(d))
+			return err_set(err, ENOTSUP,
+				       "linux.devices[%zu]: a virtual machine does not have the "
+				       "host's device '%s' (%c %u:%u)",
+				       i, d->path, d->type, d->major, d->minor);
+	}
+	return 0;
+}
+
+/* Mounts of a guest have no peers on the host, whatever they are told to be. */
+static int check_mounts(const struct spec *spec, struct err *err)
+{
+	for (size_t i = 0; i < spec->rootfs.n_mounts; i++) {
+		const struct ns_mount *m = &spec->rootfs.mounts[i];
+
+		for (size_t k = 0; m->bind && m->source && k < m->n_propagation; k++) {
+			if (m->propagation[k] & (MS_SHARED | MS_SLAVE))
+				return err_set(err, ENOTSUP,
+					       "mounts[%zu].options: mounts do not propagate "
+					       "between the host and a virtual machine",
+					       i);
+		}
+	}
+	if (spec->rootfs.propagation & MS_SHARED)
+		return err_set(err, ENOTSUP,
+			       "linux.rootfsPropagation: mounts do not propagate between the host "
+			       "and a virtual machine");
+	return 0;
+}
+
+/* Files of cgroup2 whose values name CPUs and devices of the host. */
+static int check_unified(const struct cgroup_limits *l, struct err *err)
+{
+	static const char *const hosts[] = {"cpuset.", "io.", "rdma."};
+
+	for (size_t i = 0; i < l->n_unified; i++) {
+		for (size_t k = 0; k < ARRAY_SIZE(hosts); k++) {
+			if (strncmp(l->unified[i].file, hosts[k], strlen(hosts[k])) == 0)
+				return err_set(err, ENOTSUP,
+					       "linux.resources.unified[\"%s\"]: a virtual machine "
+					       "has other processors and devices than the host",
+					       l->unified[i].file);
+		}
+	}
+	return 0;
+}
+
+static bool given(const char *text)
+{
+	return text && *text;
+}
+
+int vm_config_check(const struct spec *spec, struct err *err)
+{
+	const struct cgroup_limits *l = &spec->limits;
+	const struct {
+		bool given;
+		const char *property, *why;
+	} rows[] = {
+		{spec->seccomp && spec->seccomp->listener_path, "linux.seccomp.listenerPath",
+		 "an agent on the host cannot serve processes in a virtual machine"},
+		{spec->rdt, "linux.intelRdt", "not supported for a virtual machine"},
+		{spec->n_net_devices > 0, "linux.netDevices",
+		 "a virtual machine cannot take the host's devices"},
+		{l->n_rdma > 0, "linux.resources.rdma",
+		 "a virtual machine does not have the host's devices"},
+		{l->net_class_id.set, "linux.resources.network.classID",
+		 "packets of a virtual machine have no class on the host"},
+		{l->n_net_priorities > 0, "linux.resources.network.priorities",
+		 "a virtual machine does not have the host's devices"},
+		{spec->process.mempolicy, "linux.memoryPolicy",
+		 "memory of a virtual machine is one node"},
+		{given(spec->process.apparmor_profile), "process.apparmorProfile",
+		 "a virtual machine does not have the host's AppArmor"},
+		{given(spec->process.selinux_label), "process.selinuxLabel",
+		 "a virtual machine does not have the host's SELinux"},
+		{given(spec->rootfs.mount_label), "linux.mountLabel",
+		 "a virtual machine does not have the host's SELinux"},
+	};
+	int rc = check_namespaces(spec, err);
+
+	if (rc < 0 || (rc = check_devices(spec, err)) < 0 || (rc = check_mounts(spec, err)) < 0 ||
+	    (rc = check_unified(l, err)) < 0)
+		return rc;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (rows[i].given)
+			return err_set(err, ENOTSUP, "%s: %s", rows[i].property, rows[i].why);
+	}
+	return 0;
+}
