@@ -58,12 +58,15 @@ row 'names of users' 'ls -ld /root /home | cut -c12-36'
 bundle capabilities '.process.capabilities = {"bounding": ["CAP_KILL", "CAP_CHOWN", "CAP_SETUID", "CAP_MKNOD"],
 		"permitted": ["CAP_KILL", "CAP_CHOWN"], "effective": ["CAP_KILL"],
 		"inheritable": ["CAP_KILL", "CAP_CHOWN"], "ambient": ["CAP_KILL"]}
-	| .process.user = {"uid": 1000, "gid": 1000} | .process.noNewPrivileges = false'
-before 'chmod u+s rootfs/bin/probe'
+	| .process.user = {"uid": 1000, "gid": 1000} | .process.noNewPrivileges = false
+	| .mounts += [{"destination": "/suid", "source": "host", "type": "bind", "options": ["bind"]}]'
+before 'mkdir host; mount -t tmpfs tmpfs host; cp rootfs/bin/probe host; chmod u+s host/probe rootfs/bin/probe'
 row 'all five sets' 'grep ^Cap /proc/self/status' \
 	'CapInh: 0000000000000021 CapPrm: 0000000000000020 CapEff: 0000000000000020 CapBnd: 00000000080000a1 CapAmb: 0000000000000020'
-row noNewPrivs 'grep ^NoNewPrivs: /proc/self/status; probe ids' 'NoNewPrivs: 0 1000 0'
+row noNewPrivs 'grep ^NoNewPrivs: /proc/self/status; /suid/probe ids' 'NoNewPrivs: 0 1000 0'
+row 'as the mount of the root has it' 'probe ids' '1000 *'
 row 'a capability used' 'chown 5 /tmp 2>&1; kill -0 1 && echo ok' '*ok'
+after 'nothing is left' 'umount host'
 
 bundle 'no capabilities' 'del(.process.capabilities)'
 row 'all five sets' 'grep ^Cap /proc/self/status' '*CapBnd: 0000000000000000*'
@@ -140,8 +143,13 @@ bundle 'bind mounts' '.mounts += [
 	{"destination": "/file", "source": "host/file", "type": "bind", "options": ["bind"]},
 	{"destination": "/etc/hosts", "source": "host/file", "type": "none", "options": ["bind", "ro"]},
 	{"destination": "/rec", "source": "host", "type": "bind", "options": ["rbind", "rnosuid", "rnoexec"]},
-	{"destination": "/link/in", "source": "other", "type": "bind", "options": ["bind", "nosymfollow"]}]'
-before 'mkdir -p host/below host/nested other; echo content >host/file; echo below >host/below/file; echo other >other/file
+	{"destination": "/link/in", "source": "other", "type": "bind", "options": ["bind", "nosymfollow"]},
+	{"destination": "/copied", "source": "other/link", "type": "bind", "options": ["bind", "copy-symlink"]},
+	{"destination": "/mapped", "source": "mapped", "type": "bind", "options": ["rbind", "idmap"],
+	 "uidMappings": [{"containerID": 0, "hostID": 0, "size": 1}, {"containerID": 3, "hostID": 5003, "size": 9}],
+	 "gidMappings": [{"containerID": 0, "hostID": 0, "size": 1}, {"containerID": 3, "hostID": 6003, "size": 9}]}]
+	| .process.capabilities |= with_entries(.value += ["CAP_FOWNER"])'
+before 'mkdir -p host/below host/nested other mapped; chown 3:4 mapped; echo content >host/file; echo below >host/below/file; echo other >other/file
 	printf "#!/bin/sh\necho runs\n" >host/run; chmod 755 host/run; mount -t tmpfs tmpfs host/below; echo over >host/below/file
 	ln -s file other/link; ln -s dir rootfs/link; mkdir rootfs/dir'
 row 'written and read back' 'cat /rw/file; echo new >/rw/new; cat /ro/new /flags/new' 'content new new'
@@ -152,12 +160,14 @@ row 'rbind with it' 'cat /ro/below/file /rec/below/file' 'over over'
 row 'nosuid, nodev, noexec, noatime' 'grep " /flags " /proc/self/mountinfo | cut -d" " -f5,6; /flags/run; /rw/run' '/flags rw,nosuid,nodev,noexec,noatime *denied runs'
 row 'recursive flags' 'grep " /rec" /proc/self/mountinfo | cut -d" " -f5,6; /rec/run' '*/rec/below rw,nosuid,noexec*denied'
 row 'nosymfollow' 'cat /link/in/link; cat /dir/in/link; cat /dir/in/file' '*other'
+row 'copy-symlink' 'readlink /copied' file
+row 'idmap' 'stat -c %u:%g /mapped; cd /mapped; touch root; mkdir five; chown 5005:6005 five; stat -c %u:%g five; touch root' '5003:6004 *5005:6005*'
 row 'nested destinations' 'cat /rw/nested/file /deep/in/it/file' 'other over'
 row 'single files' 'cat /file /etc/hosts; echo more >>/file; until grep -q more /etc/hosts; do :; done; cat /etc/hosts; echo x >/etc/hosts' 'content content content more *Read-only file system'
 row 'a file renamed over' 'echo replaced >/rw/tmp; mv /rw/tmp /rw/moved; cat /ro/moved' replaced
-row 'in the table of mounts' 'cut -d" " -f5,6 /proc/self/mountinfo'
+row 'in the table of mounts' 'cut -d" " -f5,6 /proc/self/mountinfo | sed s/,idmapped// | sort'
 row 'shared with nobody' 'grep -c shared: /proc/self/mountinfo' 0
-after 'what was written' 'umount host/below; cat host/file host/new host/moved; ls other host/below; find rootfs/dir rootfs/deep' 'content more new replaced*'
+after 'what was written' 'umount host/below; cat host/file host/new host/moved; ls other host/below; find rootfs/dir rootfs/deep; stat -c "%n %u:%g" mapped/*' 'content more new replaced* mapped/five 5:5 mapped/root 0:0'
 
 bundle tmpfs '.mounts += [
 	{"destination": "/scratch", "type": "tmpfs", "source": "scratch", "options": ["size=1m", "mode=1751", "nodev", "nr_inodes=20"]},
@@ -193,7 +203,7 @@ after 'owners on the host' 'stat -c %u:%g rootfs/tmp/a' 200003:300007
 
 bundle 'cgroup namespace and limits' '.linux.namespaces += [{"type": "cgroup"}]
 	| .mounts += [{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro", "nosuid", "nodev", "noexec"]}]
-	| .linux.resources += {"memory": {"limit": 104857600, "reservation": 52428800, "swap": 104857600},
+	| .linux.resources += {"memory": {"limit": 104857600, "reservation": 52428800, "swap": 209715200},
 		"pids": {"limit": 30}, "cpu": {"shares": 2048, "quota": 50000, "period": 20000, "burst": 10000, "cpus": "0", "mems": "0"},
 		"unified": {"memory.high": "94371840", "cgroup.max.depth": "3"}}'
 row 'its own path' 'cat /proc/self/cgroup' '0::/'
@@ -204,6 +214,15 @@ row unified 'cat /sys/fs/cgroup/cgroup.max.depth' 3
 row 'processes' 'wc -l </sys/fs/cgroup/cgroup.procs; head -1 /sys/fs/cgroup/cgroup.procs' '* 1'
 row 'read-only' 'mkdir /sys/fs/cgroup/x; echo 5 >/sys/fs/cgroup/pids.max' '*Read-only file system*'
 row 'processors' 'nproc; grep Cpus_allowed_list /proc/self/status' '1 Cpus_allowed_list: 0'
+
+bundle 'limits of the host'"'"'s things' '.linux.resources += {"blockIO": {"weight": 20}, "cpu": {"shares": 77, "cpus": "0"},
+		"hugepageLimits": [{"pageSize": "2MB", "limit": 4194304}], "unified": {"memory.oom.group": "1"}}
+	| .linux.namespaces += [{"type": "cgroup"}]
+	| .mounts += [{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro"]}]'
+row 'huge pages' 'cat /sys/fs/cgroup/hugetlb.2MB.max' 4194304
+row 'cpu.idle is off' 'cat /sys/fs/cgroup/cpu.idle /sys/fs/cgroup/cpu.weight' '0 *'
+row unified 'cat /sys/fs/cgroup/memory.oom.group' 1
+row 'processors' 'nproc' 1
 
 bundle 'a writable cgroup' '.linux.namespaces += [{"type": "cgroup"}]
 	| .mounts += [{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["rw"]}]'
@@ -233,14 +252,14 @@ row 'hard links' 'cd /tmp; echo a >one; ln one two; echo b >>two; stat -c %h one
 row 'a fifo' 'cd /tmp; mkfifo fifo; echo through >fifo & cat /tmp/fifo' through
 row 'modes' 'cd /tmp; for m in 0 640 4755 2711 1777 7777; do >m$m; chmod $m m$m; stat -c %a m$m; done' '0 640 4755 2711 1777 7777'
 row 'owners' 'cd /tmp; >own; chmod 6755 own; chown 12:34 own; stat -c "%u:%g %a" own; chown -h 5:6 link; stat -c %u:%g link' '12:34 * 5:6'
-row 'times' 'cd /tmp; touch -d "2001-02-03 04:05:06" one; stat -c %Y one; touch -h -d @77 link; stat -c %Y link'
+row 'times' 'cd /tmp; touch -d "2001-02-03 04:05:06" one; stat -c %Y one; cp -p one old; touch -h -d @77 link; stat -c %Y link'
 row 'directories' 'cd /tmp; mkdir -p a/b/c; rmdir a; mv a/b b; rmdir a; find b' '*Directory not empty b b/c'
 row 'sparse and cut' 'cd /tmp; dd if=/dev/zero of=sparse bs=1 count=1 seek=5000000 2>/dev/null; stat -c %s sparse; truncate -s 3 one; wc -c <one' '5000001 3'
 row 'long and odd names' 'cd /tmp; n=$(printf %0255d 7); >$n; ls | grep -c $n; >x$n; >"a
 b"; ls a?b | cat -v; >"$(printf "\377")"; ls | grep -c "^.$"'
 row 'an open file that is removed' 'cd /tmp; exec 7<>gone; rm gone; echo still >&7; ls gone; stat -L -c %s /proc/self/fd/7' '*No such file* 6'
 row 'append and exclusive' 'cd /tmp; echo a >>app; echo b >>app; cat app; set -C; >app' 'a b *File exists'
-row 'a program that is run' 'cp /bin/busybox /tmp/box; /tmp/box echo runs; echo x >/tmp/box; rm /tmp/box; /tmp/box' 'runs*not found'
+row 'a program that is run' 'cp /bin/busybox /tmp/echo; /tmp/echo runs; rm /tmp/echo; /tmp/echo' 'runs*not found'
 row 'too many links, too deep' 'cd /tmp; ln -s loop loop; cat loop; ls one/x' '*links* Not a directory'
 after 'what is there' 'cd rootfs/tmp; find . ! -name "m*" -printf "%P %y %m %U:%G %n %l\n" | sort; stat -c "%n %a" m*' '*link l * target*'
-after 'content and times' 'cd rootfs/tmp; cat two app; stat -c %Y two link'
+after 'content and times' 'cd rootfs/tmp; cat two app; stat -c %Y old link' 'a * 77'
