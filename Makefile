@@ -142,6 +142,7 @@ $(O)/guest/vmlinux-%: FORCE
 
 # Each byte of it is read into the guest's memory, and copied there once more.
 $(O)/guest/initramfs: microvm/guest/initramfs $(O)/hull-agent
+	@mkdir -p $(@D)
 	$(call say,PACK,$@)
 	$(Q)strip -o $@.agent $(O)/hull-agent
 	$(Q)$< $@.agent $@

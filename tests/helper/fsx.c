@@ -46,7 +46,7 @@ static unsigned long op;
 static const char *op_name = "open";
 static struct range op_range;
 
-static void fail(const char *format, ...)
+static void __attribute__((format(printf, 1, 2), noreturn)) fail(const char *format, ...)
 {
 	va_list args;
 

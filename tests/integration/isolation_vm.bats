@@ -43,7 +43,7 @@ look() { # BUNDLE ISOLATION
 	cp -a "$ROOTFS" "$tree/rootfs"
 	cp "$BUNDLE/config.json" "$tree"
 	(
-		cd "$tree"
+		cd "$tree" || exit
 		BUNDLE=$tree
 		eval "${BEFORE[$1]}"
 		config '.annotations["org.hull.isolation"] = $i' --arg i "$2"

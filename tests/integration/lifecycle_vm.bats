@@ -329,11 +329,11 @@ create_fails() { # TEXT...
 	equal "$(container_status)" running
 	hull pause "$ID"
 	sleep 0.5
-	lines=$(wc -l <"$T/stats")
+	before=$(wc -l <"$T/stats")
 	sleep 0.3
-	equal "$(wc -l <"$T/stats")" "$lines"
+	equal "$(wc -l <"$T/stats")" "$before"
 	hull resume "$ID"
-	more() { (($(wc -l <"$T/stats") > lines)); }
+	more() { (($(wc -l <"$T/stats") > before)); }
 	wait_for more
 	hull kill "$ID" KILL
 	wait "${JOBS[@]}"
