@@ -398,6 +398,9 @@ err_close:
 
 int container_cgroup(struct container *c, struct cgroup **ret, struct err *err)
 {
+	/* Whoever creates it has not said yet which it will be. */
+	if (!c->cgroup_path)
+		return err_set(err, ESRCH, "container not running: it is being created");
 	if (!c->cgroup) {
 		int rc = cgroup_open(c->cgroup_manager, c->cgroup_path, &c->cgroup, err);
 

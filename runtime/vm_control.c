@@ -61,7 +61,7 @@ int vm_control_receive(int sock, uint32_t *ret_number, struct buf *text, struct 
 	if (n < 0 && n != -ECONNRESET)
 		return n;
 	if (n != (int)sizeof(r))
-		return err_set(err, ECONNRESET, "the virtual machine has ended");
+		return err_set(err, EIO, "the virtual machine has ended");
 	if (r.version != VM_CONTROL_VERSION)
 		return err_set(err, EPROTO,
 			       "the virtual machine was started by another version of hull");

@@ -50,8 +50,8 @@ int vm_control_connect(const struct container *c, struct err *err) MUST_CHECK;
 int vm_control_send(int sock, enum vm_control_op op, uint32_t number, bool flag, const int *fds,
 		    size_t n_fds, struct err *err) MUST_CHECK;
 /*
- * Returns what the VMM says of the request: 0 or its -errno; -ECONNRESET: the virtual machine has
- * ended; -ETIMEDOUT: it was silent for too long. text (may be NULL) gets the reply's.
+ * Returns what the VMM says of the request: 0 or its -errno; -EIO: the virtual machine has ended;
+ * -ETIMEDOUT: it was silent for too long. text (may be NULL) gets the reply's.
  */
 int vm_control_receive(int sock, uint32_t *ret_number, struct buf *text,
 		       struct err *err) MUST_CHECK;

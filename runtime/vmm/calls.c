@@ -66,11 +66,25 @@ static void make_waiting(struct calls *calls)
 	}
 }
 
+/* Not that the agent is gone is of interest then, but why. */
+static void explain(const struct vmm *v, struct err *ret)
+{
+	if (v->failed)
+		(void)err_set(ret, EIO, "%s", v->why.msg);
+	else
+		(void)err_set(ret, ESRCH, "the container has ended");
+}
+
 static void answered(void *arg, const struct proto_body *body, const struct err *why)
 {
 	struct call *c = arg;
 	struct calls *calls = c->calls;
+	struct err e = ERR_INIT;
 
+	if (why && calls->vmm->stage == VMM_ENDS) {
+		explain(calls->vmm, &e);
+		why = &e;
+	}
 	c->fn(c->arg, body, why);
 	call_free(c);
 	if (calls->first)

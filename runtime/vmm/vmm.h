@@ -65,6 +65,7 @@ struct vmm {
 	int terminal_fd; /* the slave, -1: none */
 	int status;      /* as wait(2) gives it: how this process is to end */
 	bool failed;     /* it could not do its work: exit status VMM_EXIT_FAILED instead */
+	struct err why;  /* it failed */
 };
 
 #define VMM_EXIT_FAILED 255

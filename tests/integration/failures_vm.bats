@@ -128,7 +128,12 @@ make_idle_kernel() { # FILE
 	nothing_left
 	start_in_background hull create --bundle "$BUNDLE" "$ID"
 	wait_for vmm
-	expect 0 hull delete --force "$ID"
+	for command in kill ps 'events --stats'; do
+		# shellcheck disable=SC2086 # words
+		expect 1 hull $command "$ID"
+		one_error 'not running'
+	done
+	kill -KILL "$(vmm | head -n 1)"
 	wait $! || true
 	wait_for nothing_left
 }
@@ -184,7 +189,8 @@ make_idle_kernel() { # FILE
 	run_detached
 	begin_exec
 	"$TOP/tests/helper/guestmem" "$(container_pid)" "$O/hull-agent" die
-	hull exec "$ID" true &
+	expect 1 hull exec "$ID" true
+	one_error "the virtual machine ended: Kernel panic"
 	exec_is_killed
 	has_ended
 	log_says "container '$ID': the virtual machine ended: Kernel panic - not syncing: Attempted to kill init!"
