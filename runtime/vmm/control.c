@@ -25,9 +25,9 @@ struct client {
 	struct vmm *vmm;
 	int fd; /* -1: gone, and freed when nothing is outstanding */
 	struct loop_source *source;
-	enum vm_control_op op;     /* 0: none yet */
-	struct process *process;   /* of an EXEC */
-	unsigned int n_calls;      /* outstanding */
+	enum vm_control_op op;   /* 0: none yet */
+	struct process *process; /* of an EXEC */
+	unsigned int n_calls;    /* outstanding */
 };
 
 struct control {
@@ -112,23 +112,26 @@ static void answered(void *arg, const struct proto_body *body, const struct err 
 	finish(c, 0, -1, why);
 }
 
-static void answered_string(struct client *c, const struct proto_body *body, enum proto_field field,
-			    const struct err *why)
+static void pass_string(struct client *c, const struct proto_body *body, enum proto_field field)
 {
 	struct err e = ERR_INIT;
 	FREE char *text = NULL;
-	int rc;
+	int rc = proto_get_string(body, field, VM_CONTROL_TEXT, &text, &e);
 
-	c->n_calls--;
-	if (why) {
-		finish(c, 0, -1, why);
-		return;
-	}
-	rc = proto_get_string(body, field, VM_CONTROL_TEXT, &text, &e);
 	if (rc <= 0)
 		refuse(c, EPROTO, rc < 0 ? e.msg : "the guest's answer is empty");
 	else
 		finish_with_text(c, text, strlen(text));
+}
+
+static void answered_string(struct client *c, const struct proto_body *body, enum proto_field field,
+			    const struct err *why)
+{
+	c->n_calls--;
+	if (why)
+		finish(c, 0, -1, why);
+	else
+		pass_string(c, body, field);
 }
 
 static void answered_stats(void *arg, const struct proto_body *body, const struct err *why)
@@ -280,7 +283,8 @@ static void ask(struct client *c, enum proto_op op, agent_reply_fn *fn)
 static int update(struct client *c, const int *fds, size_t n_fds, struct err *err)
 {
 	BUF request = BUF_INIT, text = BUF_INIT;
-	int rc = n_fds != 1 ? -EINVAL : io_read_all(fds[0], "resources", PROTO_BODY_MAX, &text, err);
+	int rc =
+		n_fds != 1 ? -EINVAL : io_read_all(fds[0], "resources", PROTO_BODY_MAX, &text, err);
 
 	if (rc < 0)
 		return rc;
@@ -327,7 +331,8 @@ static void serve(struct client *c, const struct vm_control_request *r, int *fds
 	int rc = 0;
 
 	if (r->version != VM_CONTROL_VERSION)
-		rc = err_set(&e, EPROTO, "the virtual machine was started by another version of hull");
+		rc = err_set(&e, EPROTO,
+			     "the virtual machine was started by another version of hull");
 	else if (!c->op && v->stage != VMM_CREATED && v->stage != VMM_RUNS)
 		rc = err_set(&e, ESRCH, "the virtual machine is ending");
 	else if (!c->op)

@@ -36,11 +36,16 @@ static int take_option(struct vmm_options *o, const char *name, const char *valu
 		const char *name;
 		int *fd;
 	} fds[] = {
-		{"--kvm-fd", &o->kvm_fd},         {"--kernel-fd", &o->kernel_fd},
-		{"--initramfs-fd", &o->initramfs_fd}, {"--config-fd", &o->config_fd},
-		{"--control-fd", &o->control_fd}, {"--share-fd", &o->share_fd},
-		{"--sync-fd", &o->sync_fd},       {"--fifo-fd", &o->fifo_fd},
-		{"--log-fd", &o->log_fd},         {"--serial-fd", &o->serial_fd},
+		{"--kvm-fd", &o->kvm_fd},
+		{"--kernel-fd", &o->kernel_fd},
+		{"--initramfs-fd", &o->initramfs_fd},
+		{"--config-fd", &o->config_fd},
+		{"--control-fd", &o->control_fd},
+		{"--share-fd", &o->share_fd},
+		{"--sync-fd", &o->sync_fd},
+		{"--fifo-fd", &o->fifo_fd},
+		{"--log-fd", &o->log_fd},
+		{"--serial-fd", &o->serial_fd},
 	};
 	uint32_t n;
 
@@ -48,7 +53,8 @@ static int take_option(struct vmm_options *o, const char *name, const char *valu
 		if (strcmp(name, fds[i].name) != 0)
 			continue;
 		if (parse_u32(value, &n) < 0 || n > INT32_MAX)
-			return err_set(err, EINVAL, "option '%s': '%s' is no descriptor", name, value);
+			return err_set(err, EINVAL, "option '%s': '%s' is no descriptor", name,
+				       value);
 		*fds[i].fd = (int)n;
 		return fd_set_cloexec((int)n, 1, err);
 	}
@@ -75,9 +81,9 @@ static bool take_switch(struct vmm_options *o, const char *name)
 		const char *name;
 		bool *on;
 	} switches[] = {
-		{"--terminal", &o->terminal},     {"--no-pivot", &o->no_pivot},
-		{"--log-json", &o->log_json},     {"--no-new-keyring", &o->no_new_keyring},
-		{"--log-debug", &o->log_debug},   {"--hugepages", &o->hugepages},
+		{"--terminal", &o->terminal},   {"--no-pivot", &o->no_pivot},
+		{"--log-json", &o->log_json},   {"--no-new-keyring", &o->no_new_keyring},
+		{"--log-debug", &o->log_debug}, {"--hugepages", &o->hugepages},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(switches); i++) {
@@ -90,8 +96,16 @@ static bool take_switch(struct vmm_options *o, const char *name)
 static int read_options(char **argv, struct vmm_options *o, struct err *err)
 {
 	*o = (struct vmm_options){
-		.kvm_fd = -1, .kernel_fd = -1, .initramfs_fd = -1, .config_fd = -1, .control_fd = -1,
-		.share_fd = -1, .sync_fd = -1, .fifo_fd = -1, .log_fd = -1, .serial_fd = -1,
+		.kvm_fd = -1,
+		.kernel_fd = -1,
+		.initramfs_fd = -1,
+		.config_fd = -1,
+		.control_fd = -1,
+		.share_fd = -1,
+		.sync_fd = -1,
+		.fifo_fd = -1,
+		.log_fd = -1,
+		.serial_fd = -1,
 	};
 	for (char **word = argv + 1; *word; word++) {
 		if (take_switch(o, *word))
@@ -219,8 +233,9 @@ static void deadline(void *arg, uint32_t events)
 		stop_machine(v, events);
 	if (v->stage != VMM_BOOTS)
 		return;
-	(void)err_set(&e, ETIMEDOUT, "the virtual machine does not boot: no word of its agent in "
-				     "two minutes");
+	(void)err_set(&e, ETIMEDOUT,
+		      "the virtual machine does not boot: no word of its agent in "
+		      "two minutes");
 	vmm_fail(v, &e);
 }
 
@@ -261,11 +276,13 @@ void vmm_fail(struct vmm *v, const struct err *why)
 {
 	struct err e = *why;
 
-	if (v->failed)
+	/* The container has ended; what breaks behind it does not matter. */
+	if (v->failed || v->stage == VMM_ENDS)
 		return;
 	v->failed = true;
 	if (v->stage == VMM_BOOTS && v->machine.vm)
 		look_at_kernel(v, &e);
+	v->why = e;
 	if (!parent_told(v, &e))
 		log_error("container '%s': %s", v->o.id, e.msg);
 	v->stage = VMM_ENDS;
@@ -305,18 +322,20 @@ static int set_up(struct vmm *v, struct err *err)
 	    (rc = loop_add_timer(v->loop, deadline, v, &v->deadline, err)) < 0 ||
 	    (rc = loop_set_timer(v->deadline, BOOT_NS, err)) < 0)
 		return rc;
-	return control_new(v, &v->control, err);
+	rc = box_watch_files(v, err);
+	return rc < 0 ? rc : control_new(v, &v->control, err);
 }
 
 static void release(struct vmm *v)
 {
+	/* First, as whoever waits for an answer gets it now. */
+	agent_free(v->agent);
+	v->agent = NULL;
 	control_free(v->control);
 	signals_free(v->signals);
 	while (v->processes)
 		process_free(v->processes);
 	calls_free(v->calls);
-	if (v->agent)
-		agent_free(v->agent);
 	if (v->streams)
 		agent_streams_free(v->streams);
 	machine_end(&v->machine);
@@ -329,15 +348,14 @@ int main(int argc, char **argv)
 {
 	struct vmm v = {.connections = {-1, -1}, .terminal_fd = -1, .machine = MACHINE_INIT};
 	struct err e = ERR_INIT;
-	int rc = argc > 0 ? read_options(argv, &v.o, &e) : -EINVAL;
 
-	if (rc < 0) {
+	if (argc < 1 || read_options(argv, &v.o, &e) < 0) {
 		fprintf(stderr, "hull-vmm: %s\n", e.msg);
 		return 1;
 	}
 	/* Guest memory is nobody's to read; and a crash leaves no copy of it. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
-	if ((rc = open_log(&v.o, &e)) < 0 || (rc = set_up(&v, &e)) < 0 || (rc = loop_run(v.loop, &e)) < 0)
+	if (open_log(&v.o, &e) < 0 || set_up(&v, &e) < 0 || loop_run(v.loop, &e) < 0)
 		vmm_fail(&v, &e);
 	release(&v);
 	if (v.failed)

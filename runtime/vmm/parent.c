@@ -83,7 +83,8 @@ void parent_started(struct vmm *v)
 
 bool parent_told(struct vmm *v, const struct err *why)
 {
-	bool told = v->o.sync_fd >= 0 || (v->o.fifo_fd >= 0 && v->stage == VMM_CREATED && !v->parent);
+	bool told =
+		v->o.sync_fd >= 0 || (v->o.fifo_fd >= 0 && v->stage == VMM_CREATED && !v->parent);
 
 	if (v->o.sync_fd >= 0)
 		sync_send_error(v->o.sync_fd, why);
