@@ -205,7 +205,7 @@ unit: $(UNIT_TESTS) ## build and run the unit tests
 
 check: ## install what tests need, build, run all tests
 	$(Q)scripts/deps build test machine guest
-	$(Q)$(MAKE) --no-print-directory tests $(O)/guest/vmlinux-fast
+	$(Q)$(MAKE) --no-print-directory tests $(O)/guest/vmlinux-fast build-debian
 	$(Q)tests/run --build $(O)
 
 check-root: tests ## run the unit and integration tests, as root
@@ -214,7 +214,11 @@ check-root: tests ## run the unit and integration tests, as root
 check-machine: tests ## run the cgroup v2 tests in the emulated host
 	$(Q)tests/run --build $(O) machine
 
-check-vm: tests $(O)/guest/vmlinux-fast ## run the tests that boot guests, in the emulated host without svm or vmx
+# A Debian for guests, where the emulated host sees it, and find(1) for our dependencies does not.
+build-debian: scripts/debian
+	$(Q)scripts/debian $@ && touch $@
+
+check-vm: tests $(O)/guest/vmlinux-fast build-debian ## run the tests that boot guests, in the emulated host without svm or vmx
 	$(Q)tests/run --build $(O) vm
 
 # The second part wants a kernel for the guest, whose build takes minutes once, and a host that can run it: one with

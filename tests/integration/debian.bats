@@ -1,33 +1,14 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A real Debian as root file system. It is made once by mmdebstrap and kept
-# outside the tree, under a name derived from how it is made; tests work on an
-# overlay over it.
+# A real Debian as root file system (scripts/debian); tests work on an overlay over it.
 
 load lib
 
-INCLUDE=procps,busybox-static
-
 setup_file() {
-	local cache
-
 	[[ $(id -u) == 0 ]] || return 0
-	cache=${XDG_CACHE_HOME:-$HOME/.cache}/hull
-	DEBIAN=$cache/debian-$(sha256sum <<<"bookworm minbase $INCLUDE 1" | cut -c1-16)
+	DEBIAN=$("$TOP/scripts/debian" 2>"$BATS_FILE_TMPDIR/why" 3>&-) || true
 	export DEBIAN
-	mkdir -p "$cache"
-	exec 4>"$cache/debian.lock"
-	flock 4
-	if [[ ! -d $DEBIAN ]]; then
-		rm -rf --one-file-system "$DEBIAN.new"
-		mmdebstrap --variant=minbase --quiet --include="$INCLUDE" \
-			--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-			--dpkgopt='path-exclude=/usr/share/locale/*' bookworm "$DEBIAN.new" \
-			>"$BATS_FILE_TMPDIR/log" 2>&1 3>&- 4>&- && mv -T "$DEBIAN.new" "$DEBIAN" ||
-			tail -1 "$BATS_FILE_TMPDIR/log" >"$BATS_FILE_TMPDIR/why"
-	fi
-	exec 4>&-
 }
 
 setup() {

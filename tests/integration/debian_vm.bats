@@ -1,0 +1,120 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bats file_tags=machine,vm
+#
+# A real Debian (scripts/debian) in a virtual machine; tests work on an overlay over it.
+
+load lib
+
+setup() {
+	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
+	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
+	DEBIAN=$TOP/build-debian
+	[[ -d $DEBIAN ]] || skip "$DEBIAN is needed: make build-debian"
+	ROOTFS=$BATS_FILE_TMPDIR/none
+	mkdir -p "$ROOTFS"
+	begin
+	mkdir "$BUNDLE"/{layers,root}
+	mount -t tmpfs tmpfs "$BUNDLE/layers"
+	mkdir "$BUNDLE/layers"/{upper,work}
+	mount -t overlay overlay "$BUNDLE/root" \
+		-o "lowerdir=$DEBIAN,upperdir=$BUNDLE/layers/upper,workdir=$BUNDLE/layers/work"
+	config '.root.path = "root" | .annotations = {"org.hull.isolation": "vm"}
+		| .process.env = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm", "PS1=> ", "TEST_ID='"$ID"'"]'
+}
+
+teardown() {
+	[[ -n ${T-} ]] || return 0
+	hull delete --force "$ID" >/dev/null 2>&1 || true
+	umount "$BUNDLE/root" "$BUNDLE/layers"
+	end
+}
+
+@test "a shell, its children and a pipe, apt-get" {
+	args bash -c 'for i in 1 2 3; do echo $i; done | sort -r | tr "\n" " "; . /etc/os-release; echo $VERSION_CODENAME
+		apt-get --version; dpkg-query -W -f "\${Status}\n" bash'
+	expect 0 run_bundle
+	equal "${lines[0]}" '3 2 1 bookworm'
+	matches "${lines[1]}" 'apt 2.*'
+	says 'install ok installed'
+}
+
+@test "a package is unpacked and installed" {
+	mkdir -p "$T/package/DEBIAN" "$T/package/usr/bin"
+	printf 'Package: hull-test\nVersion: 1\nArchitecture: all\nMaintainer: test <test@example.org>\nDescription: test\n' >"$T/package/DEBIAN/control"
+	printf '#!/bin/sh\necho installed and run\n' >"$T/package/usr/bin/hull-test"
+	chmod +x "$T/package/usr/bin/hull-test"
+	dpkg-deb --build "$T/package" "$BUNDLE/root/package.deb" >/dev/null
+	config '.process.capabilities |= with_entries(.value += ["CAP_FOWNER", "CAP_FSETID", "CAP_SYS_CHROOT"])'
+	args sh -c 'dpkg -i /package.deb >/dev/null; hull-test'
+	expect 0 run_bundle
+	says 'installed and run'
+	[[ -x $BUNDLE/layers/upper/usr/bin/hull-test ]]
+}
+
+@test "100 MB through it come out as they were" {
+	TEST_LIMIT=240
+	kill "$WATCHDOG"
+	start_watchdog
+	head -c 100M /dev/urandom >"$BUNDLE/layers/in"
+	args cat
+	run_bundle <"$BUNDLE/layers/in" >"$BUNDLE/layers/out"
+	cmp "$BUNDLE/layers/in" "$BUNDLE/layers/out"
+}
+
+@test "a terminal with job control, line editing and resize" {
+	config '.process.terminal = true'
+	args bash --norc
+	{
+		echo 'tty; stty size; bash -c "echo go""ing; exec sleep 1000"'
+		echo '!wait going'
+		printf '\032\n' # ^Z
+		echo '!wait Stopped'
+		echo 'kill -KILL %1; wait; trap "echo win""ch" WINCH; echo re""ady'
+		echo '!wait ready'
+		echo '!size 50x132'
+		echo '!wait winch'
+		echo 'until stty size | grep "50 132"; do sleep 0.1; done; exit 3'
+	} >"$T/in"
+	expect 3 "$PEER" pty 24x80 "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" <"$T/in"
+	says '/dev/pts/0'
+	says '24 80'
+	says 'Stopped'
+	says '50 132'
+}
+
+@test "exec: twenty at a time, each with an end of its own" {
+	local i pids=() got=()
+
+	args sleep 1000
+	run_detached
+	for i in {1..20}; do
+		echo "$i" | hull exec "$ID" bash -c 'read n; echo "in $n"; exit $((n + 100))' >"$T/out.$i" 2>&1 3>&- &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		wait "$i" && got+=(0) || got+=($?)
+	done
+	equal "${got[*]}" "$(echo {101..120})"
+	equal "$(cat "$T"/out.{1..20})" "$(printf 'in %s\n' {1..20})"
+}
+
+@test "exec with a terminal: resize, Ctrl-C, its status" {
+	args sleep 1000
+	run_detached
+	{
+		echo 'tty; stty size; trap "echo win""ch" WINCH; echo re""ady'
+		echo '!wait ready'
+		echo '!size 40x111'
+		echo '!wait winch'
+		echo 'stty size; bash -c "echo go""ing; exec sleep 1000"'
+		echo '!wait going'
+		printf '\003'
+		echo '!wait ^C'
+		echo 'echo sta""tus $?; exit 9'
+	} >"$T/in"
+	expect 9 "$PEER" pty 24x80 "$RUNTIME" --root "$STATE" exec --tty "$ID" bash --norc <"$T/in"
+	says '24 80'
+	says '40 111'
+	says 'status 130'
+}
