@@ -232,7 +232,8 @@ static int look_outside(struct ns_rootfs_state *st, struct err *err)
 {
 	CLOSE_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CLOSE_FD int cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct statx inside, outside;
+	CLOSE_FD int whole = -1;
+	struct mount_identity inside, outside;
 	int rc;
 
 	if (root < 0 || cwd < 0)
@@ -240,11 +241,14 @@ static int look_outside(struct ns_rootfs_state *st, struct err *err)
 	rc = enter_whole(st, err);
 	if (rc < 0)
 		return rc;
-	if (statx(root, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &inside) < 0 ||
-	    statx(AT_FDCWD, "/", 0, STATX_INO | STATX_MNT_ID, &outside) < 0)
-		return err_sys(err, "stat '/'");
+	whole = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (whole < 0)
+		return err_sys(err, "open '/'");
+	if ((rc = mount_identify(st, root, &inside)) < 0 ||
+	    (rc = mount_identify(st, whole, &outside)) < 0)
+		return err_code(err, -rc, "inspect '/'");
 	st->in_chroot =
-		inside.stx_mnt_id != outside.stx_mnt_id || inside.stx_ino != outside.stx_ino;
+		inside.mnt != outside.mnt || inside.dev != outside.dev || inside.ino != outside.ino;
 	if (st->in_chroot) {
 		if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 			return err_sys(err, "set the propagation of what is outside the chroot");
