@@ -152,21 +152,20 @@ make_idle_kernel() { # FILE
 }
 
 @test "hull-oci killed at any time of create and run" {
-	local delay
+	local delay command=create
 
 	for delay in 0.01 0.05 0.1 0.2 0.3 0.5 0.7 0.9 1.2 1.6; do
-		for command in create run; do
-			timeout -s KILL "$delay" "$RUNTIME" --root "$STATE" --log "$T/log" "$command" --bundle "$BUNDLE" "$ID" \
-				>"$OUT" 2>&1 </dev/null 3>&- || true
-			hull state "$ID" >"$T/was" 2>&1 || true
-			expect 0 hull delete --force "$ID"
-			wait_for nothing_left || {
-				echo "$command killed after $delay s:"
-				cat "$T/was"
-				leftovers
-				return 1
-			}
-		done
+		timeout -s KILL "$delay" "$RUNTIME" --root "$STATE" --log "$T/log" "$command" --bundle "$BUNDLE" "$ID" \
+			>"$OUT" 2>&1 </dev/null 3>&- || true
+		hull state "$ID" >"$T/was" 2>&1 || true
+		expect 0 hull delete --force "$ID"
+		wait_for nothing_left || {
+			echo "$command killed after $delay s:"
+			cat "$T/was"
+			leftovers
+			return 1
+		}
+		[[ $command == run ]] && command=create || command=run
 	done
 }
 
