@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2016 # scripts that the container's shell expands
+# shellcheck shell=bash disable=SC2016,SC2034 # scripts that the container's shell expands; isolation.bash uses it
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # What a bundle says and what its processes must see, whatever the isolation:

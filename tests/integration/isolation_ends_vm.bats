@@ -29,11 +29,11 @@ both() {
 	equal "$output" "$first"
 }
 
-# run_status [OPTION]...: what the bundle prints, and the status it ends with.
+# What the bundle prints, and the status it ends with.
 run_status() {
 	local status=0
 
-	run_bundle "$@" 2>&1 || status=$?
+	run_bundle 2>&1 || status=$?
 	echo "status $status"
 }
 
@@ -236,4 +236,20 @@ exec_variants() {
 	both exec_variants
 	says 'uid=1000(user) gid=1001 groups=7'
 	says 'uid=5 gid=6'
+}
+
+@test "what exec and a mount cannot ask of a virtual machine" {
+	isolation vm
+	run_detached
+	for option in '--preserve-fds 1' '--cgroup sub'; do
+		# shellcheck disable=SC2086 # two words
+		run hull exec $option "$ID" true
+		[[ $status != 0 ]]
+		one_error "${option% *}"
+	done
+	hull delete --force "$ID"
+	mkfifo "$BUNDLE/fifo"
+	config '.mounts += [{"destination": "/fifo", "source": "fifo", "options": ["bind"]}]'
+	expect 1 run_bundle
+	one_error 'mounts[5]' 'neither a file nor a directory'
 }
