@@ -7,6 +7,7 @@
 
 load lib
 
+# shellcheck disable=SC2034 # the library's
 TEST_LIMIT=110
 
 setup() {

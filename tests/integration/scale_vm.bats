@@ -6,7 +6,8 @@
 
 load lib
 
-TEST_LIMIT=200
+# shellcheck disable=SC2034 # the library's
+TEST_LIMIT=400
 MACHINES=20
 
 setup() {
