@@ -152,7 +152,7 @@ static int boot(struct machine *m, const struct machine_config *c, struct err *e
 	const struct boot_config config = {
 		.kernel_fd = c->kernel_fd,
 		.initramfs_fd = c->initramfs_fd,
-		.kernel_name = c->kernel_name ? c->kernel_name : "of the guest",
+		.kernel_name = c->kernel_name ? c->kernel_name : "guest",
 		.random_seed = true,
 	};
 	struct boot_config with_cmdline = config;
