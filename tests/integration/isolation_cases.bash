@@ -43,7 +43,7 @@ bundle process '.process.args += ["name", "two words", "", "§"]
 	| .hostname = "a-name" | .domainname = "example.org"'
 row args 'printf "<%s>" "$0" "$@"; echo' '<name><two words><><§>'
 row env 'env -u SHLVL | sort' 'EMPTY= HOME=/home LINES=a PATH=/bin PWD=/made/for/it TEST_ID=* TWICE=2 b'
-row cwd 'pwd; ls -ld .' '/made/for/it *'
+row cwd 'pwd; stat -c "%a %u:%g" .' '/made/for/it 755 0:0'
 row 'user and groups' 'id; grep -E "^(Uid|Gid|Groups):" /proc/self/status' 'uid=1000(user) gid=1001 groups=5,70000*'
 row umask 'umask; >/tmp/u; mkdir /tmp/d; stat -c %a /tmp/u /tmp/d' '0077 600 700'
 row 'no capabilities for another user' 'grep ^Cap /proc/self/status' '*CapPrm: 0000000000000000 *'
@@ -53,7 +53,7 @@ row 'process ids' 'echo $$; grep NSpid /proc/self/status | wc -w; ls -d /proc/[0
 row descriptors 'probe fds | grep -v "^[012] "' ''
 row session 'cut -d" " -f5,6,7,8 /proc/1/stat' '1 1 0 -1'
 row 'standard input' 'cat; cat' 'one line'
-row 'names of users' 'ls -ld /root /home | cut -c12-36'
+row 'names of users' 'stat -c %U:%G /root /home'
 
 bundle capabilities '.process.capabilities = {"bounding": ["CAP_KILL", "CAP_CHOWN", "CAP_SETUID", "CAP_MKNOD"],
 		"permitted": ["CAP_KILL", "CAP_CHOWN"], "effective": ["CAP_KILL"],
@@ -109,7 +109,7 @@ bundle devices '.linux.devices = [{"path": "/dev/mynull", "type": "c", "major": 
 	| .mounts += [{"destination": "/n", "type": "tmpfs", "source": "tmpfs"}]'
 row 'nodes and links' 'for f in $(find /dev ! -name core ! -name mqueue | sort); do stat -c "%n %F %a %t:%T %u:%g %N" $f; done' \
 	'*/dev/null character special file 666 1:3 0:0*'
-row 'made as told' 'ls -ln /dev/mynull /dev/sub/zero /dev/pipe | cut -c1-44'
+row 'made as told' 'stat -c "%n %a %u:%g" /dev/mynull /dev/sub/zero /dev/pipe'
 row 'allowed and forbidden' 'mknod /n/fuse c 10 229; mknod /n/mem c 1 1; head -c 1 /n/mem; (exec 3</n/fuse && echo opened); echo x >/n/fuse' \
 	'*/n/mem: Operation not permitted opened *Operation not permitted'
 row 'they work' 'head -c 4 /dev/sub/zero | od -An -c; echo x >/dev/mynull; head -c 8 /dev/urandom | wc -c; echo >/dev/full' '*No space left*'
