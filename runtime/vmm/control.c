@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "runtime/vm_control.h"
@@ -280,13 +281,32 @@ static void ask(struct client *c, enum proto_op op, agent_reply_fn *fn)
 	call(c, op, &request, CALL_TIMEOUT_MS, fn);
 }
 
+/* Inside there would be no error, and no such memory. */
+static int check_memory(const struct vmm *v, const struct buf *text, struct err *err)
+{
+	JSON *doc = NULL;
+	int64_t limit = -1;
+	int rc = json_parse("resources", buf_str(text), text->len, &doc, err);
+
+	if (rc == 0)
+		rc = json_get_i64(json_get(json_root(doc), "memory"), "limit", &limit, err);
+	if (rc < 0)
+		return rc;
+	if (limit > 0 && (uint64_t)limit > v->o.memory)
+		return err_set(err, EINVAL,
+			       "memory.limit: %lld is more than the %llu bytes that the virtual "
+			       "machine was booted with",
+			       (long long)limit, (unsigned long long)v->o.memory);
+	return 0;
+}
+
 static int update(struct client *c, const int *fds, size_t n_fds, struct err *err)
 {
 	BUF request = BUF_INIT, text = BUF_INIT;
 	int rc =
 		n_fds != 1 ? -EINVAL : io_read_all(fds[0], "resources", PROTO_BODY_MAX, &text, err);
 
-	if (rc < 0)
+	if (rc < 0 || (rc = check_memory(c->vmm, &text, err)) < 0)
 		return rc;
 	proto_put_string(&request, PROTO_F_ID, c->vmm->o.id);
 	proto_put_bytes(&request, PROTO_F_RESOURCES, text.data, text.len);

@@ -367,6 +367,8 @@ create_fails() { # TEXT...
 	one_error cpuset
 	expect 1 hull update --resources - "$ID" <<<'{"pids": {"limit": "many"}}'
 	one_error pids.limit
+	expect 1 hull update --memory 9g --memory-swap 9g "$ID"
+	one_error 'memory.limit: 9663676416 is more than the'
 	equal "$(limits)" '33 33554432'
 	equal "$(jq -Sc .linux.resources "$STATE/$ID/config.json")" "$config"
 	[[ ! -e $STATE/$ID/config.json.new ]]
