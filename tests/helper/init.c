@@ -212,6 +212,8 @@ static int show_signals(char **args)
 	sigset_t all, old;
 
 	sigfillset(&all);
+	/* Of two that come at once the second waits for the next sigsuspend. */
+	action.sa_mask = all;
 	sigprocmask(SIG_BLOCK, &all, &old);
 	for (int sig = 1; sig < NSIG; sig++)
 		sigaction(sig, &action, NULL);
