@@ -7,7 +7,6 @@
 #include "runtime/spec.h"
 
 /* Where the guest finds what the host shares with it: root, and mN for the source of mounts[N]. */
-#define VM_SHARE_TAG  "hull"
 #define VM_SHARE_PATH "/run/hull/share"
 
 /* What a VM cannot honour is an error that names the property; everything else is. */

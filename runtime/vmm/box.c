@@ -23,18 +23,13 @@
 
 #define SET_UP_MS 120000 /* hooks of the guest may take their time, as in init.c */
 
-static void fail(struct vmm *v, const struct err *why)
-{
-	vmm_fail(v, why);
-}
-
 static void started(void *arg, const struct proto_body *body, const struct err *why)
 {
 	struct vmm *v = arg;
 
 	(void)body;
 	if (why) {
-		fail(v, why);
+		vmm_fail(v, why);
 		return;
 	}
 	if (v->stage == VMM_CREATED)
@@ -71,12 +66,12 @@ static void created(void *arg, const struct proto_body *body, const struct err *
 	if (v->stage == VMM_ENDS)
 		return;
 	if (why) {
-		fail(v, why);
+		vmm_fail(v, why);
 		return;
 	}
 	v->stage = VMM_CREATED;
 	if (signals_start(v, &e) < 0 || parent_ready(v, &e) < 0)
-		fail(v, &e);
+		vmm_fail(v, &e);
 }
 
 /* Streams of the container's callers: this process keeps none, so that an end of file is one. */
@@ -147,9 +142,9 @@ static void mounted(void *arg, const struct proto_body *body, const struct err *
 
 	(void)body;
 	if (why)
-		fail(v, why);
+		vmm_fail(v, why);
 	else if (ask_create(v, &e) < 0)
-		fail(v, &e);
+		vmm_fail(v, &e);
 }
 
 /* The container's root inherits them; each bind mount brings its own. */
@@ -214,7 +209,7 @@ static void on_lost(void *arg, const struct err *why)
 	if (v->stage == VMM_ENDS || vm_end_reason(v->machine.vm) != VM_RUNS)
 		return;
 	(void)err_set(&e, why->code, "the agent in the virtual machine is lost: %s", why->msg);
-	fail(v, &e);
+	vmm_fail(v, &e);
 }
 
 /* A guest whose files are gone would wait for them for ever. */
@@ -236,7 +231,7 @@ static void files_lost(void *arg, uint32_t events)
 	else
 		(void)err_set(&e, EIO, "the server of its files ended with status %d",
 			      info.si_status);
-	fail(v, &e);
+	vmm_fail(v, &e);
 }
 
 int box_watch_files(struct vmm *v, struct err *err)

@@ -45,7 +45,6 @@ static int take_option(struct vmm_options *o, const char *name, const char *valu
 		{"--sync-fd", &o->sync_fd},
 		{"--fifo-fd", &o->fifo_fd},
 		{"--log-fd", &o->log_fd},
-		{"--serial-fd", &o->serial_fd},
 	};
 	uint32_t n;
 
@@ -105,7 +104,6 @@ static int read_options(char **argv, struct vmm_options *o, struct err *err)
 		.sync_fd = -1,
 		.fifo_fd = -1,
 		.log_fd = -1,
-		.serial_fd = -1,
 	};
 	for (char **word = argv + 1; *word; word++) {
 		if (take_switch(o, *word))
@@ -176,7 +174,7 @@ static int start_machine(struct vmm *v, struct err *err)
 		.kernel_name = v->o.kernel_name,
 		.initramfs_fd = v->o.initramfs_fd,
 		.share_fd = v->o.share_fd,
-		.serial_fd = v->o.serial_fd,
+		.serial_fd = -1,
 		.last_words_fd = &console,
 		.cpus = v->o.cpus,
 		.memory = v->o.memory,

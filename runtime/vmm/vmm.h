@@ -29,20 +29,20 @@
 struct vmm_options {
 	int kvm_fd, kernel_fd, initramfs_fd, config_fd, control_fd, share_fd, sync_fd;
 	int fifo_fd; /* -1: started as soon as the parent says GO */
-	int log_fd, serial_fd;
+	int log_fd;
 	uint32_t cpus;
-	uint64_t memory; /* bytes */
+	uint64_t memory;     /* bytes */
 	uint32_t root_flags; /* MS_…, of the mount that the container's root lies on */
 	bool terminal, no_pivot, no_new_keyring, log_json, log_debug, hugepages;
 	const char *id, *cmdline, *kernel_name;
 };
 
 enum vmm_stage {
-	VMM_BOOTS,    /* until the agent's hello */
-	VMM_SETS_UP,  /* until the container is created */
-	VMM_CREATED,  /* until its process runs */
-	VMM_RUNS,     /* until it has ended */
-	VMM_ENDS,     /* until the machine is gone */
+	VMM_BOOTS,   /* until the agent's hello */
+	VMM_SETS_UP, /* until the container is created */
+	VMM_CREATED, /* until its process runs */
+	VMM_RUNS,    /* until it has ended */
+	VMM_ENDS,    /* until the machine is gone */
 };
 
 struct vmm {
