@@ -19,7 +19,10 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/mem.h"
 #include "runtime/sdnotify.h"
+
+#define PUMP_SIZE 16384u
 
 int supervise_signals(struct supervisor *sup, struct err *err)
 {
@@ -97,10 +100,10 @@ static void take_signals(const struct supervisor *sup, pid_t pid, int pidfd, int
 	}
 }
 
-struct pump {         /* one direction */
+struct pump {        /* one direction */
 	int from, to; /* from -1: nothing more comes */
 	size_t len, done;
-	char data[16384];
+	char *data;  /* PUMP_SIZE bytes */
 };
 
 static short pump_events(const struct pump *p, bool reading)
@@ -112,7 +115,7 @@ static short pump_events(const struct pump *p, bool reading)
 
 static void pump_read(struct pump *p)
 {
-	ssize_t n = read(p->from, p->data, sizeof(p->data));
+	ssize_t n = read(p->from, p->data, PUMP_SIZE);
 
 	if (n > 0) {
 		p->len = (size_t)n;
@@ -141,7 +144,7 @@ static void drain(int master, struct pump *out)
 		(void)!io_write(out->to, out->data + out->done, out->len - out->done);
 	(void)!fd_set_nonblock(master, 1, NULL);
 	for (;;) {
-		ssize_t n = read(master, out->data, sizeof(out->data));
+		ssize_t n = read(master, out->data, PUMP_SIZE);
 
 		if (n <= 0 || io_write(out->to, out->data, (size_t)n) < 0)
 			return;
@@ -150,8 +153,9 @@ static void drain(int master, struct pump *out)
 
 static int loop(struct supervisor *sup, pid_t pid, int pidfd, int master, struct err *err)
 {
-	struct pump in = {.from = master >= 0 ? 0 : -1, .to = master};
-	struct pump out = {.from = master, .to = 1};
+	FREE char *data = master >= 0 ? mem_xalloc(2 * PUMP_SIZE) : NULL;
+	struct pump in = {.from = data ? 0 : -1, .to = master, .data = data};
+	struct pump out = {.from = master, .to = 1, .data = data ? data + PUMP_SIZE : NULL};
 
 	for (;;) {
 		struct pollfd pfd[] = {
