@@ -130,15 +130,13 @@ static int make_groups(struct cgroup *cg, const struct cgroup_limits *l, bool *r
 	return *ret_fresh ? 0 : refuse_used(cg, err);
 }
 
-static int apply_limits(struct cgroup *cg, const struct cgroup_limits *l, bool fresh,
-			struct err *err)
+static int apply_limits(struct cgroup_plan *plan, struct err *err)
 {
-	struct cgroup_plan plan = {.cg = cg, .limits = l, .fresh = fresh};
-	int r = cgroup_plan_make(&plan, err);
+	int r = cgroup_plan_make(plan, err);
 
 	if (r == 0)
-		r = cgroup_plan_run(&plan, err);
-	cgroup_plan_release(&plan);
+		r = cgroup_plan_run(plan, err);
+	cgroup_plan_release(plan);
 	return r;
 }
 
@@ -157,8 +155,8 @@ int cgroup_birth_fd(struct cgroup *cg)
 
 int cgroup_create(struct cgroup *cg, const struct cgroup_limits *limits, struct err *err)
 {
+	struct cgroup_plan plan = {.cg = cg, .limits = limits};
 	int r = cgroup_limits_check(limits, err);
-	bool fresh;
 
 	if (r < 0)
 		return r;
@@ -169,9 +167,9 @@ int cgroup_create(struct cgroup *cg, const struct cgroup_limits *limits, struct 
 		return cgroup_property_error(
 			err, EINVAL, "memory.swap",
 			"memory plus swap cannot be limited without memory.limit");
-	r = make_groups(cg, limits, &fresh, err);
+	r = make_groups(cg, limits, &plan.fresh, err);
 	if (r == 0)
-		r = apply_limits(cg, limits, fresh, err);
+		r = apply_limits(&plan, err);
 	if (r == 0)
 		r = cgroup_devices_apply(cg, limits, err);
 	if (r < 0)
@@ -182,19 +180,28 @@ int cgroup_create(struct cgroup *cg, const struct cgroup_limits *limits, struct 
 	return r;
 }
 
-int cgroup_update(struct cgroup *cg, const struct cgroup_limits *limits, struct err *err)
+int cgroup_update_then(struct cgroup *cg, const struct cgroup_limits *limits, cgroup_then *then,
+		       void *arg, struct err *err)
 {
+	struct cgroup_plan plan = {.cg = cg, .limits = limits, .then = then, .arg = arg};
 	int r = cgroup_limits_check(limits, err);
 
 	if (r < 0)
 		return r;
-	if (cg->manager == CGROUP_MANAGER_DISABLED)
-		return refuse_limits(limits, err);
+	if (cg->manager == CGROUP_MANAGER_DISABLED) {
+		r = refuse_limits(limits, err);
+		return r == 0 && then ? then(arg, err) : r;
+	}
 	r = cgroup_hier_fd(cgroup_main_hier(cg), err);
 	if (r < 0)
 		return r;
 	cgroup_v2_load(cg);
-	return apply_limits(cg, limits, false, err);
+	return apply_limits(&plan, err);
+}
+
+int cgroup_update(struct cgroup *cg, const struct cgroup_limits *limits, struct err *err)
+{
+	return cgroup_update_then(cg, limits, NULL, NULL, err);
 }
 
 /* ---- delegate ---- */

@@ -183,6 +183,11 @@ int cgroup_join_sub(struct cgroup *cg, const char *sub, pid_t pid, struct err *e
 int cgroup_update(struct cgroup *cg, const struct cgroup_limits *limits,
 		  struct err *err) MUST_CHECK;
 
+/* The same with a last step, called when the limits are in force: its failure is one like any other. */
+typedef int cgroup_then(void *arg, struct err *err);
+int cgroup_update_then(struct cgroup *cg, const struct cgroup_limits *limits, cgroup_then *then,
+		       void *arg, struct err *err) MUST_CHECK;
+
 int cgroup_freeze(struct cgroup *cg, bool freeze,
 		  struct err *err) MUST_CHECK;                       /* waits until it is so */
 int cgroup_is_frozen(struct cgroup *cg, struct err *err) MUST_CHECK; /* 1, 0 or -errno */

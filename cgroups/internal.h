@@ -143,6 +143,8 @@ struct cgroup_plan {
 	struct arena arena;
 	struct cgroup_change *changes;
 	size_t n, cap;
+	cgroup_then *then; /* the last step, may be NULL */
+	void *arg;
 };
 
 /* Appends a write; the returned change may be refined. value is kept by the plan (copied). */

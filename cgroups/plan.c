@@ -278,17 +278,19 @@ static int run_change(struct cgroup_plan *p, const struct cgroup_change *c, cons
 int cgroup_plan_run(struct cgroup_plan *p, struct err *err)
 {
 	const char **old = arena_alloc(&p->arena, p->n + 1, sizeof(*old));
+	size_t n = 0;
 	int r = 0;
 
-	for (size_t i = 0; i < p->n; i++) {
-		r = run_change(p, &p->changes[i], &old[i], err);
-		if (r == 0)
-			continue;
-		while (!p->fresh && i-- > 0)
-			if (old[i])
-				cgroup_put(p->changes[i].hier, p->changes[i].file,
-					   *old[i] ? old[i] : "\n");
-		break;
+	while (n < p->n && r == 0) {
+		r = run_change(p, &p->changes[n], &old[n], err);
+		n += r == 0;
+	}
+	if (r == 0 && p->then)
+		r = p->then(p->arg, err);
+	while (r < 0 && !p->fresh && n-- > 0) {
+		if (old[n])
+			cgroup_put(p->changes[n].hier, p->changes[n].file,
+				   *old[n] ? old[n] : "\n");
 	}
 	return r;
 }

@@ -230,7 +230,7 @@ static int delegate_cgroup(struct setup *s, struct err *err)
 
 static int make_cgroup(struct setup *s, struct err *err)
 {
-	const struct cgroup_limits on_host = vm_config_on_host(s->spec);
+	const struct cgroup_limits on_host = vm_config_on_host(&s->spec->limits);
 	int rc = cgroup_create(s->cgroup, s->vm ? &on_host : &s->spec->limits, err);
 
 	s->made_cgroup = rc == 0;

@@ -18,6 +18,7 @@
 #include "runtime/runtime.h"
 #include "runtime/state.h"
 #include "runtime/update.h"
+#include "runtime/vm_config.h"
 #include "runtime/vm_control.h"
 
 #define STAGED STATE_CONFIG ".new"
@@ -68,26 +69,42 @@ static void restore_rdt(const struct container *c, const struct spec_rdt *rdt,
 		log_debug("update: schemas stay changed: %s", err.msg);
 }
 
-/* In a virtual machine the limits are the guest's to keep. */
+/* The limits that a virtual machine keeps inside. */
 static int update_guest(const struct container *c, const struct json_node *resources,
 			struct err *err)
 {
-	struct json_writer *w = json_w_new(false);
 	BUF text = BUF_INIT;
 
-	json_w_node(w, NULL, resources);
-	json_w_finish(w, &text);
+	vm_config_limits_for_guest(resources, &text);
 
 	CLOSE_FD int fd = vm_control_file("resources", text.data, text.len, err);
 
 	return fd < 0 ? fd : vm_control_call(c, VM_CONTROL_UPDATE, 0, fd, NULL, err);
 }
 
+struct last_step {
+	const struct container *c;
+	const struct json_node *resources;
+};
+
 /* The staged configuration takes effect with the limits. */
+static int finish(void *arg, struct err *err)
+{
+	const struct last_step *last = arg;
+	const struct container *c = last->c;
+	int rc = c->is_vm ? update_guest(c, last->resources, err) : 0;
+
+	if (rc == 0 && renameat(c->dir_fd, STAGED, c->dir_fd, STATE_CONFIG) < 0)
+		rc = err_sys(err, "save the new limits of '%s'", c->id);
+	return rc;
+}
+
 static int apply(struct container *c, const struct spec_rdt *rdt,
 		 const struct update_change *change, const struct cgroup_limits *limits,
 		 struct err *err)
 {
+	const struct cgroup_limits on_host = vm_config_on_host(limits);
+	struct last_step last = {.c = c, .resources = change->resources};
 	struct cgroup *cg;
 	int rc;
 
@@ -96,9 +113,7 @@ static int apply(struct container *c, const struct spec_rdt *rdt,
 		rc = update_rdt(c, rdt, change->l3_cache_schema, change->mem_bw_schema, err);
 	if (rc)
 		return rc;
-	rc = c->is_vm ? update_guest(c, change->resources, err) : cgroup_update(cg, limits, err);
-	if (!rc && renameat(c->dir_fd, STAGED, c->dir_fd, STATE_CONFIG) < 0)
-		rc = err_sys(err, "save the new limits of '%s'", c->id);
+	rc = cgroup_update_then(cg, c->is_vm ? &on_host : limits, finish, &last, err);
 	if (rc)
 		restore_rdt(c, rdt, change);
 	return rc;
@@ -115,6 +130,8 @@ static int stage_and_apply(struct container *c, const struct spec *spec,
 	rc = update_overlay(change, json_root(spec->doc), &overlay, err);
 	if (!rc)
 		rc = read_limits(json_root(overlay), change->resources, a, &limits, err);
+	if (!rc && c->is_vm)
+		rc = vm_config_check_limits(&limits, err);
 	if (rc)
 		return rc;
 	update_merge(json_root(spec->doc), json_root(overlay), &text);

@@ -97,24 +97,43 @@ static bool given(const char *text)
 	return text && *text;
 }
 
-int vm_config_check(const struct spec *spec, struct err *err)
+struct row {
+	bool given;
+	const char *property, *why;
+};
+
+static int check_rows(const struct row *rows, size_t n, struct err *err)
 {
-	const struct cgroup_limits *l = &spec->limits;
-	const struct {
-		bool given;
-		const char *property, *why;
-	} rows[] = {
-		{spec->seccomp && spec->seccomp->listener_path, "linux.seccomp.listenerPath",
-		 "an agent on the host cannot serve processes in a virtual machine"},
-		{spec->rdt, "linux.intelRdt", "not supported for a virtual machine"},
-		{spec->n_net_devices > 0, "linux.netDevices",
-		 "a virtual machine cannot take the host's devices"},
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].given)
+			return err_set(err, ENOTSUP, "%s: %s", rows[i].property, rows[i].why);
+	}
+	return 0;
+}
+
+int vm_config_check_limits(const struct cgroup_limits *l, struct err *err)
+{
+	const struct row rows[] = {
 		{l->n_rdma > 0, "linux.resources.rdma",
 		 "a virtual machine does not have the host's devices"},
 		{l->net_class_id.set, "linux.resources.network.classID",
 		 "packets of a virtual machine have no class on the host"},
 		{l->n_net_priorities > 0, "linux.resources.network.priorities",
 		 "a virtual machine does not have the host's devices"},
+	};
+	int rc = check_unified(l, err);
+
+	return rc < 0 ? rc : check_rows(rows, ARRAY_SIZE(rows), err);
+}
+
+int vm_config_check(const struct spec *spec, struct err *err)
+{
+	const struct row rows[] = {
+		{spec->seccomp && spec->seccomp->listener_path, "linux.seccomp.listenerPath",
+		 "an agent on the host cannot serve processes in a virtual machine"},
+		{spec->rdt, "linux.intelRdt", "not supported for a virtual machine"},
+		{spec->n_net_devices > 0, "linux.netDevices",
+		 "a virtual machine cannot take the host's devices"},
 		{spec->process.mempolicy, "linux.memoryPolicy",
 		 "memory of a virtual machine is one node"},
 		{given(spec->process.apparmor_profile), "process.apparmorProfile",
@@ -127,11 +146,7 @@ int vm_config_check(const struct spec *spec, struct err *err)
 	int rc = check_namespaces(spec, err);
 
 	if (rc < 0 || (rc = check_devices(spec, err)) < 0 || (rc = check_mounts(spec, err)) < 0 ||
-	    (rc = check_unified(l, err)) < 0)
+	    (rc = vm_config_check_limits(&spec->limits, err)) < 0)
 		return rc;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (rows[i].given)
-			return err_set(err, ENOTSUP, "%s: %s", rows[i].property, rows[i].why);
-	}
-	return 0;
+	return check_rows(rows, ARRAY_SIZE(rows), err);
 }

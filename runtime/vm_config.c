@@ -137,7 +137,8 @@ static void write_namespaces(const struct json_node *list, struct json_writer *w
  * CPUs and block devices have numbers of the host, where these limits hold: see vm_config_on_host. A
  * guest has no swap, so no limit of it is ever exceeded.
  */
-static void write_resources(const struct json_node *resources, struct json_writer *w)
+static void write_resources(struct json_writer *w, const char *key,
+			    const struct json_node *resources)
 {
 	static const char *const of_cpu[] = {"cpus", "mems", NULL}, *const of_memory[] = {"swap",
 											  NULL};
@@ -146,9 +147,7 @@ static void write_resources(const struct json_node *resources, struct json_write
 		const char *const *except;
 	} parts[] = {{"cpu", of_cpu}, {"memory", of_memory}};
 
-	if (!resources)
-		return;
-	json_w_object(w, "resources");
+	json_w_object(w, key);
 	copy_members(w, resources, (const char *const[]){"cpu", "memory", "blockIO", NULL});
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		const struct json_node *part = json_get(resources, parts[i].key);
@@ -197,17 +196,24 @@ int vm_config_for_guest(const struct spec *spec, struct buf *ret, struct err *er
 	json_w_object(w, "linux");
 	copy_members(w, linux_, (const char *const[]){"namespaces", "resources", NULL});
 	write_namespaces(json_get(linux_, "namespaces"), w);
-	write_resources(json_get(linux_, "resources"), w);
+	if (json_get(linux_, "resources"))
+		write_resources(w, "resources", json_get(linux_, "resources"));
 	json_w_end(w);
 	json_w_end(w);
 	json_w_finish(w, ret);
 	return rc;
 }
 
-struct cgroup_limits vm_config_on_host(const struct spec *spec)
+void vm_config_limits_for_guest(const struct json_node *resources, struct buf *ret)
 {
-	const struct cgroup_limits *l = &spec->limits;
+	struct json_writer *w = json_w_new(false);
 
+	write_resources(w, NULL, resources);
+	json_w_finish(w, ret);
+}
+
+struct cgroup_limits vm_config_on_host(const struct cgroup_limits *l)
+{
 	return (struct cgroup_limits){
 		.cpu_shares = l->cpu_shares,
 		.cpu_idle = l->cpu_idle,

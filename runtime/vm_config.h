@@ -11,6 +11,7 @@
 
 /* What a VM cannot honour is an error that names the property; everything else is. */
 int vm_config_check(const struct spec *spec, struct err *err) MUST_CHECK;
+int vm_config_check_limits(const struct cgroup_limits *l, struct err *err) MUST_CHECK;
 
 /*
  * The configuration as the guest's own hull gets it: root and bind sources are those of the share,
@@ -23,6 +24,7 @@ int vm_config_for_guest(const struct spec *spec, struct buf *ret, struct err *er
  * Limits that hold on the host, for the whole machine: its share of the processors, which ones, and of
  * disks, which its file server reads and writes. The others hold inside, for the container alone.
  */
-struct cgroup_limits vm_config_on_host(const struct spec *spec);
+struct cgroup_limits vm_config_on_host(const struct cgroup_limits *l);
+void vm_config_limits_for_guest(const struct json_node *resources, struct buf *ret); /* the others */
 
 #endif

@@ -354,7 +354,7 @@ create_fails() { # TEXT...
 	wait_for has_status stopped
 }
 
-@test "update changes limits inside; a refused one changes nothing" {
+@test "update changes limits inside and on the host; a refused one changes nothing" {
 	config '.mounts += [{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro"]}]
 		| .linux.resources.memory = {"limit": 20000000, "swap": 20000000} | .linux.resources.pids = {"limit": 20}'
 	run_detached
@@ -365,6 +365,14 @@ create_fails() { # TEXT...
 	config=$(jq -Sc .linux.resources "$STATE/$ID/config.json")
 	expect 1 hull update --resources - "$ID" <<<'{"cpu": {"cpus": "7"}, "pids": {"limit": 9}, "memory": {"limit": 30000000}}'
 	one_error cpuset
+	on_host() { (cd "/sys/fs/cgroup$CGROUP" && echo "$(cat cpuset.cpus) $(cat cpu.weight) $(cat pids.max)"); }
+	equal "$(on_host)" ' 100 max'
+	expect 1 hull update --resources - "$ID" <<<'{"cpu": {"cpus": "0", "shares": 2048}, "memory": {"limit": 9000000000}}'
+	one_error memory.limit
+	equal "$(on_host)" ' 100 max'
+	expect 0 hull update --cpuset-cpus 0 --cpu-share 262144 "$ID"
+	equal "$(on_host)" "0 10000 max"
+	config=$(jq -Sc .linux.resources "$STATE/$ID/config.json")
 	expect 1 hull update --resources - "$ID" <<<'{"pids": {"limit": "many"}}'
 	one_error pids.limit
 	expect 1 hull update --memory 9g --memory-swap 9g "$ID"
@@ -372,6 +380,8 @@ create_fails() { # TEXT...
 	equal "$(limits)" '33 33554432'
 	equal "$(jq -Sc .linux.resources "$STATE/$ID/config.json")" "$config"
 	[[ ! -e $STATE/$ID/config.json.new ]]
+	expect 1 hull update --resources - "$ID" <<<'{"unified": {"io.max": "8:0 rbps=1"}}'
+	one_error io.max
 	expect 0 hull exec "$ID" probe fork 40
 	((output > 20 && output < 33))
 }

@@ -145,7 +145,7 @@ static void test_limits_hold_where_they_can(void **state)
 			      "50000},'memory':{'limit':67108864,'swap':134217728},'blockIO':"
 			      "{'weight':20},'pids':{'limit':9}}");
 	SPEC *inside = as_guest_sees(spec);
-	const struct cgroup_limits host = vm_config_on_host(spec);
+	const struct cgroup_limits host = vm_config_on_host(&spec->limits);
 
 	(void)state;
 	assert_null(inside->limits.cpuset_cpus);
