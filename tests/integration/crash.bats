@@ -5,8 +5,8 @@
 # `state` says afterwards is true, and `delete --force` leaves nothing.  The
 # same for the container's process while it is set up.
 #
-# A call that nobody else can see the effect of, like a read or a fstat, makes
-# no new situation, so the kill before the next one is left out.
+# A call that nobody else can see the effect of, like a read or a fstat, or that
+# failed, makes no new situation, so the kill before the next one is left out.
 
 load lib
 
@@ -31,7 +31,7 @@ trace() {
 		name !~ /^[a-z0-9_]+$/ { next }
 		{ n[name]++ }
 		effect { print name, n[name] }
-		{ effect = 1 }
+		{ effect = !/\) += -1 E/ } # what failed, like a removal that is tried again, changed nothing
 		name ~ /^(brk|mmap|munmap|mprotect|arch_prctl|set_tid_address|set_robust_list|rseq)$/ { effect = 0 }
 		name ~ /^(prlimit64|getrandom|fcntl|ioctl|rt_sig.*|get.*|memfd_create|epoll_.*|poll|ppoll)$/ { effect = 0 }
 		name ~ /^(read|pread64|lseek|getdents64|readlink.*|access|faccessat2?|stat.*|fstat.*|newfstatat)$/ { effect = 0 }
