@@ -33,7 +33,8 @@
 #define PAGE       4096l
 #define STACK_USED (6 * PAGE) /* by most commands */
 
-extern const char __executable_start[] __attribute__((visibility("hidden"))); /* the linker's */
+/* Where ld(1) puts the program's first byte. */
+extern const ElfW(Ehdr) __executable_start __attribute__((visibility("hidden")));
 
 void entry_protect(long *stack);
 
@@ -128,12 +129,11 @@ static bool make_env(char *const *envp, char **env, char *variable, size_t size)
  */
 static void populate(const char *stack)
 {
-	const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)__executable_start;
-	const ElfW(Phdr) *p = (const ElfW(Phdr) *)(__executable_start + header->e_phoff);
+	const uintptr_t start = (uintptr_t)&__executable_start;
+	const ElfW(Phdr) *p = (const void *)(start + __executable_start.e_phoff);
 
-	for (size_t i = 0; i < header->e_phnum; i++) {
-		uintptr_t from = (uintptr_t)__executable_start + p[i].p_vaddr;
-		uintptr_t to = from + p[i].p_memsz;
+	for (size_t i = 0; i < __executable_start.e_phnum; i++) {
+		uintptr_t from = start + p[i].p_vaddr, to = from + p[i].p_memsz;
 
 		if (p[i].p_type != PT_LOAD || !(p[i].p_flags & PF_W))
 			continue;
