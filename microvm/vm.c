@@ -8,12 +8,14 @@
  */
 #include <errno.h>
 #include <linux/kvm.h>
+#include <linux/virtio_mmio.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -23,7 +25,7 @@
 #include "microvm/x86/cpu.h"
 #include "microvm/x86/mptable.h"
 
-#define MMIO_QUEUE_NOTIFY 0x50
+#define REGISTERS_SIZE ((size_t)VM_MAX_DEVICES * VIRTIO_MMIO_SIZE)
 
 static int new_eventfd(struct err *err)
 {
@@ -112,6 +114,17 @@ static int add_cpus(struct vm *vm, unsigned int n, struct err *err)
 	return 0;
 }
 
+static int new_registers(struct vm *vm, struct err *err)
+{
+	void *p = mmap(NULL, REGISTERS_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
+
+	if (p == MAP_FAILED)
+		return err_sys(err, "map the devices' registers");
+	vm->registers = p;
+	return 0;
+}
+
 static void on_stop(void *arg, uint32_t events)
 {
 	struct vm *vm = arg;
@@ -171,6 +184,7 @@ static int set_up(struct vm *vm, const struct vm_config *config, struct err *err
 	    (rc = add_irqchip(vm, err)) < 0 || (rc = add_cpus(vm, config->cpus, err)) < 0 ||
 	    (rc = loop_new(&vm->loop, err)) < 0 || (rc = vm->stop_fd = new_eventfd(err)) < 0 ||
 	    (rc = vm->call_fd = new_eventfd(err)) < 0 || (rc = vm->end_fd = new_eventfd(err)) < 0 ||
+	    (rc = vm->acks_fd = new_eventfd(err)) < 0 || (rc = new_registers(vm, err)) < 0 ||
 	    (rc = loop_add(vm->loop, vm->call_fd, EPOLLIN, on_call, vm, &vm->call_source, err)) < 0)
 		return rc;
 	return loop_add(vm->loop, vm->stop_fd, EPOLLIN, on_stop, vm, &vm->stop_source, err);
@@ -183,7 +197,7 @@ int vm_new(struct kvm_host *kvm, const struct vm_config *config, struct vm **ret
 
 	vm->kvm = *kvm;
 	kvm->fd = -1;
-	vm->fd = vm->stop_fd = vm->call_fd = vm->end_fd = -1;
+	vm->fd = vm->stop_fd = vm->call_fd = vm->end_fd = vm->acks_fd = -1;
 	vm->memory.fd = -1;
 	vm->serial.fd = config->serial_fd;
 	pthread_mutex_init(&vm->lock, NULL);
@@ -221,7 +235,10 @@ void vm_free(struct vm *vm)
 	fd_close(vm->stop_fd);
 	fd_close(vm->call_fd);
 	fd_close(vm->end_fd);
+	fd_close(vm->acks_fd);
 	fd_close(vm->fd);
+	if (vm->registers)
+		munmap(vm->registers, REGISTERS_SIZE);
 	kvm_host_close(&vm->kvm);
 	guest_memory_free(&vm->memory);
 	pthread_cond_destroy(&vm->changed);
@@ -271,6 +288,7 @@ int vm_device_host(struct vm *vm, struct virtio_host *ret, int *ret_irq_fd, stru
 		.arg = line,
 		.run = call_io_thread,
 		.run_arg = vm,
+		.registers = vm->registers + (size_t)vm->n_devices * VIRTIO_MMIO_SIZE,
 	};
 	if (ret_irq_fd)
 		*ret_irq_fd = line->fd;
@@ -287,6 +305,23 @@ static void mmio_write(void *device, uint64_t offset, const uint8_t *data, uint3
 	virtio_mmio_write(device, offset, data, len);
 }
 
+/* A write of value to a register signals the eventfd, without an exit. */
+static int add_doorbell(struct vm *vm, const struct virtio_device *d, uint64_t address,
+			uint32_t value, int fd, struct err *err)
+{
+	struct kvm_ioeventfd e = {
+		.datamatch = value,
+		.addr = address,
+		.len = sizeof(value),
+		.fd = fd,
+		.flags = KVM_IOEVENTFD_FLAG_DATAMATCH,
+	};
+
+	if (ioctl(vm->fd, KVM_IOEVENTFD, &e) < 0)
+		return err_sys(err, "KVM_IOEVENTFD of device '%s'", d->ops->name);
+	return 0;
+}
+
 int vm_add_device(struct vm *vm, struct virtio_device *d, struct err *err)
 {
 	uint64_t base = device_base(vm->n_devices);
@@ -297,19 +332,32 @@ int vm_add_device(struct vm *vm, struct virtio_device *d, struct err *err)
 	if (bus_add(&vm->memory_bus, &window) < 0)
 		return err_set(err, ENOSPC, "no room for another device");
 	for (unsigned int q = 0; q < d->n_queues; q++) {
-		struct kvm_ioeventfd e = {
-			.datamatch = q,
-			.addr = base + MMIO_QUEUE_NOTIFY,
-			.len = sizeof(uint32_t),
-			.fd = d->notify_fds[q],
-			.flags = KVM_IOEVENTFD_FLAG_DATAMATCH,
-		};
+		int rc = add_doorbell(vm, d, base + VIRTIO_MMIO_QUEUE_NOTIFY, q, d->notify_fds[q], err);
 
-		if (ioctl(vm->fd, KVM_IOEVENTFD, &e) < 0)
-			return err_sys(err, "KVM_IOEVENTFD for queue %u of device '%s'", q,
-				       d->ops->name);
+		if (rc < 0)
+			return rc;
 	}
-	return 0;
+	/* "I have seen the used buffers" changes nothing, see mmio.c. */
+	return add_doorbell(vm, d, base + VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING, vm->acks_fd,
+			    err);
+}
+
+/*
+ * Writes to read-only memory exit as before, reads no longer do (Documentation/virt/kvm/api.rst,
+ * KVM_MEM_READONLY). A KVM without it lets both exit.
+ */
+static int add_registers(struct vm *vm, struct err *err)
+{
+	const struct guest_region pages = {
+		.gpa = device_base(0),
+		.size = (uint64_t)vm->n_devices * VIRTIO_MMIO_SIZE,
+		.host = vm->registers,
+		.readonly = true,
+	};
+
+	if (vm->n_devices == 0 || !vm->kvm.readonly_memory)
+		return 0;
+	return add_slot(vm, (unsigned int)vm->memory.n_regions, &pages, err);
 }
 
 /* ---- running ---- */
@@ -327,7 +375,8 @@ int vm_boot(struct vm *vm, const struct boot_config *config, struct err *err)
 			 (unsigned long long)device_base(i), device_irq(i));
 	c.cmdline = buf_str(&cmdline);
 	if ((rc = boot_load(&c, &vm->memory, &entry, err)) < 0 ||
-	    (rc = mptable_write(&vm->memory, vm->n_cpus, err)) < 0)
+	    (rc = mptable_write(&vm->memory, vm->n_cpus, err)) < 0 ||
+	    (rc = add_registers(vm, err)) < 0)
 		return rc;
 	for (unsigned int i = 0; i < vm->n_cpus; i++) {
 		rc = cpu_set_up(vm->cpus[i].fd, i, &entry, &vm->memory, err);

@@ -28,6 +28,8 @@ struct vm {
 	struct serial serial;
 
 	struct virtio_device *devices[VM_MAX_DEVICES];
+	uint8_t *registers; /* a page a device, which the guest reads without an exit */
+	int acks_fd;        /* eventfd that nobody reads: acknowledged interrupts */
 	struct vm_line lines[VM_MAX_DEVICES];
 	unsigned int n_devices;
 	bool lent; /* lines[n_devices] is made */

@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "microvm/virtio/transport.h"
 
 #define ALWAYS_OFFERED (1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_RING_F_EVENT_IDX)
@@ -83,6 +84,9 @@ int virtio_init(struct virtio_device *d, const struct virtio_host *host, struct 
 	pthread_mutex_init(&d->lock, NULL);
 	d->host = *host;
 	d->offered |= ALWAYS_OFFERED;
+	d->own_registers = !host->registers;
+	d->registers = host->registers ? host->registers : mem_xalloc(VIRTIO_MMIO_SIZE);
+	virtio_mmio_init(d);
 	for (unsigned int q = 0; q < VIRTIO_QUEUES_MAX; q++)
 		d->notify_fds[q] = -1;
 	for (unsigned int q = 0; q < d->n_queues; q++) {
@@ -119,6 +123,8 @@ void virtio_destroy(struct virtio_device *d)
 		fd_close(d->notify_fds[q]);
 	}
 	pthread_mutex_destroy(&d->lock);
+	if (d->own_registers)
+		free(d->registers);
 	if (d->ops->free)
 		d->ops->free(d);
 }
@@ -177,9 +183,11 @@ static void reset(void *arg)
 	d->status = 0;
 	d->features = d->driver_features = 0;
 	d->device_features_sel = d->driver_features_sel = d->queue_sel = 0;
-	__atomic_store_n(&d->interrupt_status, 0, __ATOMIC_SEQ_CST);
+	virtio_mmio_clear_interrupt(d, ~0u);
 	for (unsigned int q = 0; q < VIRTIO_QUEUES_MAX; q++)
 		d->setup[q] = (struct virtq_setup){0};
+	virtio_mmio_show(d);
+	virtio_mmio_show_config(d);
 	pthread_mutex_unlock(&d->lock);
 }
 
@@ -226,6 +234,7 @@ void virtio_set_status(struct virtio_device *d, uint32_t to)
 			d->status = to;
 		ready = d->status == to && (to & VIRTIO_CONFIG_S_DRIVER_OK);
 	}
+	virtio_mmio_show(d);
 	pthread_mutex_unlock(&d->lock);
 	if (ready)
 		run(d, activate);
@@ -235,7 +244,7 @@ void virtio_set_status(struct virtio_device *d, uint32_t to)
 
 static void interrupt(struct virtio_device *d, uint32_t why)
 {
-	__atomic_fetch_or(&d->interrupt_status, why, __ATOMIC_SEQ_CST);
+	virtio_mmio_set_interrupt(d, why);
 	d->host.interrupt(d->host.arg);
 }
 
@@ -247,7 +256,7 @@ void virtio_interrupt_queue(struct virtio_device *d, unsigned int q)
 
 void virtio_config_changed(struct virtio_device *d)
 {
-	d->config_generation++;
+	virtio_mmio_show_config(d);
 	if (d->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		interrupt(d, VIRTIO_MMIO_INT_CONFIG);
 }
@@ -265,6 +274,7 @@ void virtio_needs_reset(struct virtio_device *d, const char *why)
 		return;
 	virtio_fault(d, why);
 	d->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	virtio_mmio_show(d);
 	if (d->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		interrupt(d, VIRTIO_MMIO_INT_CONFIG);
 }

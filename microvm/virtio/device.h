@@ -47,6 +47,8 @@ struct virtio_host {
 	/* Calls fn(fn_arg) on the I/O thread and waits for it; NULL: the caller is that thread. */
 	void (*run)(void *run_arg, void (*fn)(void *fn_arg), void *fn_arg);
 	void *run_arg;
+	/* A page for the registers that the driver reads, zeroed; NULL: the device has its own. */
+	uint8_t *registers;
 };
 
 struct virtio_device {
@@ -65,12 +67,10 @@ struct virtio_device {
 	struct virtio_host host;
 	bool active;
 
-	/* registers */
-	uint32_t status, device_features_sel, driver_features_sel, queue_sel, config_generation;
+	uint8_t *registers; /* as the driver reads them, VIRTIO_MMIO_SIZE bytes */
+	bool own_registers;
+	uint32_t status, device_features_sel, driver_features_sel, queue_sel;
 	uint64_t driver_features;
-	uint32_t interrupt_status;
-	/* Reasons that InterruptStatus always gives: of a device whose line another process raises. */
-	uint32_t interrupt_always;
 	struct virtq_setup setup[VIRTIO_QUEUES_MAX];
 	struct loop_source *sources[VIRTIO_QUEUES_MAX];
 	struct virtio_bell {

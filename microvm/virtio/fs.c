@@ -161,8 +161,6 @@ int virtio_fs_new(const struct virtio_host *host, const struct virtio_fs_options
 	fs->device.config = (uint8_t *)&fs->config;
 	fs->device.config_size = sizeof(fs->config);
 	fs->device.n_queues = FSD_QUEUES;
-	/* The server raises the line and cannot set the register. */
-	fs->device.interrupt_always = VIRTIO_MMIO_INT_VRING;
 	rc = virtio_init(&fs->device, host, err);
 	/* Whoever reads a kick must serve it. */
 	for (unsigned int q = 0; q < FSD_QUEUES; q++) {

@@ -3,6 +3,11 @@
  * The registers of virtio over MMIO, version 2 (virtio 1.2, 4.2.2). They are 32 bits wide and
  * aligned; another access, one to a queue that there is not, or one at the wrong time reads as
  * zero and writes nothing. The configuration space takes any access that stays inside.
+ *
+ * What the driver may read stands in a page at all times, which the VM lays into the guest's address
+ * space as read-only memory: reading takes no exit then, neither at the driver's start nor in every
+ * interrupt. Nor does an acknowledgement, which KVM drops. Therefore InterruptStatus always tells of
+ * used buffers: a driver looks for them in its rings anyhow.
  */
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
@@ -25,38 +30,92 @@ static uint32_t half(uint64_t features, uint32_t which)
 	return which > 1 ? 0 : (uint32_t)(features >> (32 * which));
 }
 
-static uint32_t read_register(struct virtio_device *d, uint64_t offset)
+/* ---- what the driver reads ---- */
+
+static uint32_t *reg(const struct virtio_device *d, uint64_t offset)
+{
+	return (uint32_t *)(void *)(d->registers + offset);
+}
+
+static void put(struct virtio_device *d, uint64_t offset, uint32_t value)
+{
+	__atomic_store_n(reg(d, offset), value, __ATOMIC_SEQ_CST);
+}
+
+void virtio_mmio_show(struct virtio_device *d)
 {
 	const struct virtq_setup *q = selected(d);
 
-	switch (offset) {
-	case VIRTIO_MMIO_MAGIC_VALUE:
-		return MAGIC;
-	case VIRTIO_MMIO_VERSION:
-		return VERSION;
-	case VIRTIO_MMIO_DEVICE_ID:
-		return d->id;
-	case VIRTIO_MMIO_VENDOR_ID:
-		return VENDOR;
-	case VIRTIO_MMIO_DEVICE_FEATURES:
-		return half(d->offered, d->device_features_sel);
-	case VIRTIO_MMIO_QUEUE_NUM_MAX:
-		return q ? VIRTQ_SIZE_MAX : 0;
-	case VIRTIO_MMIO_QUEUE_READY:
-		return q && q->ready;
-	case VIRTIO_MMIO_STATUS:
-		return d->status;
-	case VIRTIO_MMIO_CONFIG_GENERATION:
-		return d->config_generation;
-	case VIRTIO_MMIO_SHM_LEN_LOW: /* no shared memory: all ones (4.2.2.1) */
-	case VIRTIO_MMIO_SHM_LEN_HIGH:
-	case VIRTIO_MMIO_SHM_BASE_LOW:
-	case VIRTIO_MMIO_SHM_BASE_HIGH:
-		return ~0u;
-	default:
-		return 0;
+	put(d, VIRTIO_MMIO_DEVICE_FEATURES, half(d->offered, d->device_features_sel));
+	put(d, VIRTIO_MMIO_QUEUE_NUM_MAX, q ? VIRTQ_SIZE_MAX : 0);
+	put(d, VIRTIO_MMIO_QUEUE_READY, q && q->ready);
+	put(d, VIRTIO_MMIO_STATUS, d->status);
+}
+
+static void show_config(struct virtio_device *d)
+{
+	memcpy(d->registers + VIRTIO_MMIO_CONFIG, d->config, d->config_size);
+}
+
+/* A driver that looked before or during the change finds another generation afterwards (4.2.2). */
+void virtio_mmio_show_config(struct virtio_device *d)
+{
+	__atomic_fetch_add(reg(d, VIRTIO_MMIO_CONFIG_GENERATION), 1, __ATOMIC_SEQ_CST);
+	show_config(d);
+	__atomic_fetch_add(reg(d, VIRTIO_MMIO_CONFIG_GENERATION), 1, __ATOMIC_SEQ_CST);
+}
+
+void virtio_mmio_init(struct virtio_device *d)
+{
+	put(d, VIRTIO_MMIO_MAGIC_VALUE, MAGIC);
+	put(d, VIRTIO_MMIO_VERSION, VERSION);
+	put(d, VIRTIO_MMIO_DEVICE_ID, d->id);
+	put(d, VIRTIO_MMIO_VENDOR_ID, VENDOR);
+	put(d, VIRTIO_MMIO_INTERRUPT_STATUS, VIRTIO_MMIO_INT_VRING);
+	/* no shared memory: all ones (4.2.2.1) */
+	put(d, VIRTIO_MMIO_SHM_LEN_LOW, ~0u);
+	put(d, VIRTIO_MMIO_SHM_LEN_HIGH, ~0u);
+	put(d, VIRTIO_MMIO_SHM_BASE_LOW, ~0u);
+	put(d, VIRTIO_MMIO_SHM_BASE_HIGH, ~0u);
+	show_config(d);
+	virtio_mmio_show(d);
+}
+
+void virtio_mmio_set_interrupt(struct virtio_device *d, uint32_t why)
+{
+	__atomic_fetch_or(reg(d, VIRTIO_MMIO_INTERRUPT_STATUS), why, __ATOMIC_SEQ_CST);
+}
+
+void virtio_mmio_clear_interrupt(struct virtio_device *d, uint32_t why)
+{
+	__atomic_fetch_and(reg(d, VIRTIO_MMIO_INTERRUPT_STATUS), ~why | VIRTIO_MMIO_INT_VRING,
+			   __ATOMIC_SEQ_CST);
+}
+
+/* len bytes from offset, when all of them are configuration. */
+static bool in_config(const struct virtio_device *d, uint64_t offset, uint32_t len)
+{
+	uint64_t at = offset - VIRTIO_MMIO_CONFIG;
+
+	return at <= d->config_size && len <= d->config_size - at;
+}
+
+/* Without the lock, as a driver reads that needs no exit for it. */
+void virtio_mmio_read(struct virtio_device *d, uint64_t offset, uint8_t *data, uint32_t len)
+{
+	uint32_t value;
+
+	memset(data, 0, len);
+	if (offset >= VIRTIO_MMIO_CONFIG) {
+		if (in_config(d, offset, len))
+			memcpy(data, d->registers + offset, len);
+	} else if (len == sizeof(value) && offset % sizeof(value) == 0) {
+		value = __atomic_load_n(reg(d, offset), __ATOMIC_SEQ_CST);
+		memcpy(data, &value, sizeof(value));
 	}
 }
+
+/* ---- what it writes ---- */
 
 static void set_half(uint64_t *word, bool high, uint32_t value)
 {
@@ -130,38 +189,6 @@ static void write_register(struct virtio_device *d, uint64_t offset, uint32_t va
 	}
 }
 
-/* len bytes from offset, when all of them are configuration. */
-static bool in_config(const struct virtio_device *d, uint64_t offset, uint32_t len)
-{
-	uint64_t at = offset - VIRTIO_MMIO_CONFIG;
-
-	return at <= d->config_size && len <= d->config_size - at;
-}
-
-void virtio_mmio_read(struct virtio_device *d, uint64_t offset, uint8_t *data, uint32_t len)
-{
-	uint32_t value;
-
-	memset(data, 0, len);
-	/* Without the lock: an interrupt handler need not wait for the I/O thread's work. */
-	if (offset == VIRTIO_MMIO_INTERRUPT_STATUS) {
-		value = __atomic_load_n(&d->interrupt_status, __ATOMIC_SEQ_CST) |
-			d->interrupt_always;
-		if (len == sizeof(value))
-			memcpy(data, &value, sizeof(value));
-		return;
-	}
-	pthread_mutex_lock(&d->lock);
-	if (offset >= VIRTIO_MMIO_CONFIG) {
-		if (in_config(d, offset, len))
-			memcpy(data, d->config + (offset - VIRTIO_MMIO_CONFIG), len);
-	} else if (len == sizeof(value) && offset % sizeof(value) == 0) {
-		value = read_register(d, offset);
-		memcpy(data, &value, sizeof(value));
-	}
-	pthread_mutex_unlock(&d->lock);
-}
-
 static void write_config(struct virtio_device *d, uint64_t offset, const uint8_t *data,
 			 uint32_t len)
 {
@@ -173,6 +200,7 @@ static void write_config(struct virtio_device *d, uint64_t offset, const uint8_t
 	memcpy(d->config + at, data, len);
 	if (d->ops->config_written)
 		d->ops->config_written(d, at, len);
+	show_config(d);
 }
 
 /* What takes the lock itself or needs none. */
@@ -183,7 +211,7 @@ static bool write_unlocked(struct virtio_device *d, uint64_t offset, uint32_t va
 		virtio_set_status(d, value);
 		return true;
 	case VIRTIO_MMIO_INTERRUPT_ACK:
-		__atomic_fetch_and(&d->interrupt_status, ~value, __ATOMIC_SEQ_CST);
+		virtio_mmio_clear_interrupt(d, value);
 		return true;
 	case VIRTIO_MMIO_QUEUE_NOTIFY: /* KVM takes it itself, as a rule */
 		if (value < d->n_queues)
@@ -208,5 +236,6 @@ void virtio_mmio_write(struct virtio_device *d, uint64_t offset, const uint8_t *
 		write_config(d, offset, data, len);
 	else if (is_register)
 		write_register(d, offset, value);
+	virtio_mmio_show(d);
 	pthread_mutex_unlock(&d->lock);
 }

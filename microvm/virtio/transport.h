@@ -8,4 +8,11 @@
 /* A write to the status register; the lock is not held. Returns when it has taken effect. */
 void virtio_set_status(struct virtio_device *d, uint32_t to);
 
+/* The page of registers, all with the lock held but for the interrupt's, which need none. */
+void virtio_mmio_init(struct virtio_device *d);
+void virtio_mmio_show(struct virtio_device *d);        /* after status, features or queues changed */
+void virtio_mmio_show_config(struct virtio_device *d); /* after the device changed config */
+void virtio_mmio_set_interrupt(struct virtio_device *d, uint32_t why);
+void virtio_mmio_clear_interrupt(struct virtio_device *d, uint32_t why);
+
 #endif

@@ -391,7 +391,8 @@ static void test_target(void **state)
 	assert_int_equal(config(0), 10);
 	assert_int_equal(look().target, 10 * PAGE);
 	assert_int_equal(f.interrupts, 1);
-	assert_int_equal(fake_read(&f, VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_CONFIG);
+	assert_int_equal(fake_read(&f, VIRTIO_MMIO_INTERRUPT_STATUS),
+			 VIRTIO_MMIO_INT_CONFIG | VIRTIO_MMIO_INT_VRING);
 	assert_int_not_equal(fake_read(&f, VIRTIO_MMIO_CONFIG_GENERATION), generation);
 	virtio_balloon_set_target(f.d, UINT64_MAX);
 	assert_int_equal(look().target, FAKE_RAM);
