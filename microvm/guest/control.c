@@ -4,6 +4,7 @@
  * for without the host there is nothing left to do.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/vm_sockets.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -70,13 +71,26 @@ static int connect_control(struct guest *g, struct err *err)
 	return fd_set_nonblock(fd, 1, err);
 }
 
+/* A machine's first process has no standard streams yet, whose numbers are theirs. */
+static int leave_stdio(int *fd, struct err *err)
+{
+	int higher = *fd > STDERR_FILENO ? *fd : fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	if (higher < 0)
+		return err_sys(err, "duplicate the connection");
+	if (higher != *fd)
+		fd_replace(fd, higher);
+	return 0;
+}
+
 /* ---- out ---- */
 
 static void end_with(struct guest *g, const struct err *why)
 {
 	if (!g->end.code)
 		g->end = *why;
-	loop_stop(g->loop);
+	if (g->loop)
+		loop_stop(g->loop);
 }
 
 static void flush(struct guest *g)
@@ -259,7 +273,6 @@ static int watch_signals(struct guest *g, struct err *err)
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	(void)signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return err_sys(err, "block signals");
 	g->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -268,17 +281,28 @@ static int watch_signals(struct guest *g, struct err *err)
 	return loop_add(g->loop, g->signal_fd, EPOLLIN, signal_event, g, &source, err);
 }
 
-int guest_run(struct guest *g, struct err *err)
+int guest_greet(struct guest *g, struct err *err)
 {
 	int rc;
 
 	proto_reader_init(&g->in);
 	proto_writer_init(&g->out);
-	if ((rc = watch_signals(g, err)) < 0 || (rc = connect_control(g, err)) < 0 ||
+	(void)signal(SIGPIPE, SIG_IGN);
+	if ((rc = connect_control(g, err)) < 0 || (rc = leave_stdio(&g->control_fd, err)) < 0)
+		return rc;
+	say_hello(g);
+	return g->end.code ? err_set(err, g->end.code, "%s", g->end.msg) : 0;
+}
+
+int guest_run(struct guest *g, struct err *err)
+{
+	int rc;
+
+	if ((rc = watch_signals(g, err)) < 0 ||
 	    (rc = loop_add(g->loop, g->control_fd, EPOLLIN, control_event, g, &g->control, err)) <
 		    0)
 		return rc;
-	say_hello(g);
+	flush(g);
 	rc = loop_run(g->loop, err);
 	if (rc == 0 && g->end.code)
 		return err_set(err, g->end.code, "%s", g->end.msg);

@@ -51,7 +51,8 @@ struct guest {
 
 /* ---- control.c: the connection to the host ---- */
 
-/* Connects, says HELLO and serves until the host goes or asks for the end. */
+int guest_greet(struct guest *g, struct err *err) MUST_CHECK; /* connects and says HELLO */
+/* Serves until the host goes or asks for the end. */
 int guest_run(struct guest *g, struct err *err) MUST_CHECK;
 
 /* The queue being full ends the agent: a host that reads nothing is no host. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * hull-agent: the first process of a microVM's guest. It mounts what every Linux has, connects to
- * the host and does what the host asks for (proto.h), with the very code that sets containers up on
+ * hull-agent: the first process of a microVM's guest. It connects to the host, mounts what every
+ * Linux has and does what the host asks for (proto.h), with the very code that sets containers up on
  * a host.
  *
  * It can be tried without a machine, as an ordinary process beside something that plays the host:
@@ -47,8 +47,13 @@ static int run(const struct guest_place *place, uint64_t boot_ns, struct err *er
 		.control_fd = -1,
 		.signal_fd = -1,
 	};
-	int rc = open_guest(&g, err);
+	int rc = guest_greet(&g, err);
 
+	/* While the host reads it. */
+	if (rc == 0 && place->is_machine)
+		rc = system_setup(err);
+	if (rc == 0)
+		rc = open_guest(&g, err);
 	if (rc == 0)
 		rc = guest_run(&g, err);
 	job_free_all(&g);
@@ -69,11 +74,8 @@ static void run_machine(uint64_t boot_ns, struct err *err) __attribute__((noretu
 static void run_machine(uint64_t boot_ns, struct err *err)
 {
 	const struct guest_place place = {.dir = PROTO_GUEST_DIR, .is_machine = true};
-	int rc = system_setup(err);
 
-	if (rc == 0)
-		rc = run(&place, boot_ns, err);
-	if (rc < 0)
+	if (run(&place, boot_ns, err) < 0)
 		log_error("%s", err->msg);
 	system_reset_machine();
 }
