@@ -234,7 +234,8 @@ static int set_up(struct setup *s, struct err *err)
 	share = vm_share_build(s->spec, s->rt->proc_fd, path, err);
 	if (share < 0)
 		return share;
-	if ((rc = init_run_hooks(s, err)) < 0)
+	/* Hooks may have furnished the network. */
+	if ((rc = init_run_hooks(s, err)) < 0 || (rc = vm_config_check_interfaces(err)) < 0)
 		return rc;
 	if (s->spec->has_process && s->spec->process.terminal && (rc = set_terminal(s, err)) < 0)
 		return rc;

@@ -12,6 +12,7 @@
 /* What a VM cannot honour is an error that names the property; everything else is. */
 int vm_config_check(const struct spec *spec, struct err *err) MUST_CHECK;
 int vm_config_check_limits(const struct cgroup_limits *l, struct err *err) MUST_CHECK;
+int vm_config_check_interfaces(struct err *err) MUST_CHECK; /* of the caller's network namespace */
 
 /*
  * The configuration as the guest's own hull gets it: root and bind sources are those of the share,
