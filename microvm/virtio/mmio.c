@@ -54,7 +54,8 @@ void virtio_mmio_show(struct virtio_device *d)
 
 static void show_config(struct virtio_device *d)
 {
-	memcpy(d->registers + VIRTIO_MMIO_CONFIG, d->config, d->config_size);
+	if (d->config_size > 0)
+		memcpy(d->registers + VIRTIO_MMIO_CONFIG, d->config, d->config_size);
 }
 
 /* A driver that looked before or during the change finds another generation afterwards (4.2.2). */
