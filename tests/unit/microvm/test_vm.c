@@ -116,7 +116,7 @@ static void start_info_and_serial(void **state)
 	close(pipe_fds[1]);
 }
 
-static void add_rng(struct vm *vm)
+static struct virtio_device *add_rng(struct vm *vm)
 {
 	struct virtio_host host;
 	struct virtio_device *d = NULL;
@@ -125,6 +125,7 @@ static void add_rng(struct vm *vm)
 	if (vm_device_host(vm, &host, NULL, &e) < 0 || virtio_rng_new(&host, &d, &e) < 0 ||
 	    vm_add_device(vm, d, &e) < 0)
 		fail_msg("%s", e.msg);
+	return d;
 }
 
 /* Resets only when the register at address has this value; else breaks down. */
@@ -151,6 +152,38 @@ static void device_registers(void **state)
 	add_rng(vm);
 	add_rng(vm);
 	expect_register(vm, 0xd0001000, 0x74726976); /* the second one's magic */
+	vm_free(vm);
+}
+
+/* A driver's write exits, what it makes of a register is read without; a read-only one stays. */
+static void registers_follow_writes(void **state)
+{
+	struct vm *vm = new_vm(1, -1);
+
+	(void)state;
+	add_rng(vm);
+	BOOT(vm, 0xb8, 1, 0, 0, 0,                     /* mov $1, %eax */
+	     0xa3, 0x00, 0, 0, 0xd0,                   /* mov %eax, 0xd0000000: the magic */
+	     0xa3, 0x70, 0, 0, 0xd0,                   /* mov %eax, 0xd0000070: the status */
+	     0x3b, 0x05, 0x70, 0, 0, 0xd0, 0x75, 0x13, /* cmp 0xd0000070, %eax; jne ud2 */
+	     0x81, 0x3d, 0x00, 0, 0, 0xd0, 'v', 'i', 'r', 't', /* cmpl $magic, 0xd0000000 */
+	     0x75, 0x07, RESET, 0x0f, 0x0b);                   /* jne ud2; ud2 */
+	assert_int_equal(wait_end(vm), VM_RESET);
+	vm_free(vm);
+}
+
+/* A byte of a register is there in memory only: the handler of exits gives none. */
+static void registers_are_memory(void **state)
+{
+	struct vm *vm = new_vm(1, -1);
+	uint8_t byte = 0xff;
+
+	(void)state;
+	virtio_mmio_read(add_rng(vm), 1, &byte, 1);
+	assert_int_equal(byte, 0);
+	BOOT(vm, 0x80, 0x3d, 0x01, 0, 0, 0xd0, 'i', /* cmpb $'i', 0xd0000001 */
+	     0x75, 0x07, RESET, 0x0f, 0x0b);        /* jne ud2; ud2 */
+	assert_int_equal(wait_end(vm), VM_RESET);
 	vm_free(vm);
 }
 
@@ -280,6 +313,8 @@ int main(void)
 		cmocka_unit_test(triple_fault),
 		cmocka_unit_test(start_info_and_serial),
 		cmocka_unit_test(device_registers),
+		cmocka_unit_test(registers_follow_writes),
+		cmocka_unit_test(registers_are_memory),
 		cmocka_unit_test(nobodys_address),
 		cmocka_unit_test(doorbell),
 		cmocka_unit_test(command_line),
