@@ -8,7 +8,6 @@
 #include "base/fd.h"
 #include "microvm/tap.h"
 #include "microvm/virtio/blk.h"
-#include "microvm/virtio/console.h"
 #include "microvm/virtio/fs.h"
 #include "microvm/virtio/rng.h"
 #include "microvm/virtio/vsock.h"
@@ -22,6 +21,12 @@
 #define CMDLINE                                                                                    \
 	"reboot=k panic=-1 tsc=reliable no_timer_check random.trust_cpu=on noreplace-smp "         \
 	"rcupdate.rcu_expedited=1 swiotlb=noforce net.ifnames=0"
+#define QUIET "quiet loglevel=1"
+/*
+ * A console without a driver, for what a kernel says that panics: nothing else is grave enough. It
+ * takes eight accesses to ports at boot, a virtio console took the start of a driver and of a tty.
+ */
+#define LAST_WORDS QUIET " earlyprintk=serial,0x3f8,115200,keep"
 
 static int add_files(struct machine *m, const struct machine_config *c, struct err *err)
 {
@@ -129,23 +134,6 @@ static int add_disks_and_nets(struct machine *m, const struct machine_config *c,
 	return rc;
 }
 
-static int add_console(struct machine *m, const struct machine_config *c, struct err *err)
-{
-	CLOSE_FD int fd = borrow(*c->last_words_fd, err);
-	const struct console_config config = {.out_fd = fd, .in_fd = -1};
-	struct virtio_device *d = NULL;
-	struct virtio_host host;
-	int rc;
-
-	if (fd < 0)
-		return fd;
-	if ((rc = vm_device_host(m->vm, &host, NULL, err)) < 0 ||
-	    (rc = virtio_console_new(&host, &config, &d, err)) < 0)
-		return rc;
-	(void)fd_take(&fd);
-	return vm_add_device(m->vm, d, err);
-}
-
 static int boot(struct machine *m, const struct machine_config *c, struct err *err)
 {
 	BUF cmdline = BUF_INIT;
@@ -155,12 +143,12 @@ static int boot(struct machine *m, const struct machine_config *c, struct err *e
 		.kernel_name = c->kernel_name ? c->kernel_name : "guest",
 		.random_seed = true,
 	};
+	const char *messages = c->serial_fd < 0 ? QUIET
+			       : c->last_words  ? LAST_WORDS
+						: "console=ttyS0";
 	struct boot_config with_cmdline = config;
 
-	/* A console that is quiet still tells of a panic. */
-	buf_addf(&cmdline, CMDLINE " %s", c->serial_fd >= 0 ? "console=ttyS0" : "quiet loglevel=1");
-	if (c->serial_fd < 0 && c->last_words_fd)
-		buf_adds(&cmdline, " console=hvc0");
+	buf_addf(&cmdline, CMDLINE " %s", messages);
 	if (c->cmdline)
 		buf_addf(&cmdline, " %s", c->cmdline);
 	with_cmdline.cmdline = buf_str(&cmdline);
@@ -180,8 +168,7 @@ static int set_up(struct machine *m, struct kvm_host *kvm, const struct machine_
 	/* The server is forked first of all: it must not hold the descriptors of other devices. */
 	if (rc < 0 || (rc = add_files(m, c, err)) < 0 || (rc = add_sockets(m, c, err)) < 0 ||
 	    (rc = add_entropy(m, err)) < 0 || (rc = add_disks_and_nets(m, c, err)) < 0 ||
-	    (c->last_words_fd && (rc = add_console(m, c, err)) < 0) || (rc = boot(m, c, err)) < 0 ||
-	    (rc = fsd_server_wait(&m->files, err)) < 0)
+	    (rc = boot(m, c, err)) < 0 || (rc = fsd_server_wait(&m->files, err)) < 0)
 		return rc;
 	return vm_start(m->vm, err);
 }

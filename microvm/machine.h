@@ -37,8 +37,8 @@ struct machine_config {
 	int kernel_fd, initramfs_fd; /* borrowed */
 	const char *kernel_name;     /* for messages */
 	int share_fd;                /* the shared directory; borrowed */
-	int serial_fd;               /* the kernel's messages go there; -1: it has no serial port */
-	const int *last_words_fd;    /* a pipe for those of a kernel that panics; borrowed; or NULL */
+	int serial_fd;   /* the kernel's messages go there; borrowed; -1: it has no serial port */
+	bool last_words; /* of them only those of a kernel that panics */
 	unsigned int cpus;
 	uint64_t memory;     /* bytes */
 	bool hugepages;      /* for all of it; an error when the host has too few */

@@ -71,7 +71,7 @@ static const struct option needed[] = {
 
 static const struct option useful[] = {
 	{"HIGH_RES_TIMERS", "timers finer than a tick"},
-	{"VIRTIO_CONSOLE", "the guest kernel's messages"},
+	{"EARLY_PRINTK", "what a kernel says that panics"},
 	{"HW_RANDOM_VIRTIO", "random numbers from the host"},
 	{"VIRTIO_BALLOON", "memory given back to the host"},
 	{"PAGE_REPORTING", "memory given back to the host"},

@@ -167,7 +167,6 @@ static void guest_connected(void *arg, uint32_t events)
 
 static int start_machine(struct vmm *v, struct err *err)
 {
-	CLOSE_FD int console = -1;
 	struct machine_config c = {
 		.kvm_fd = fd_take(&v->o.kvm_fd),
 		.kernel_fd = v->o.kernel_fd,
@@ -175,7 +174,7 @@ static int start_machine(struct vmm *v, struct err *err)
 		.initramfs_fd = v->o.initramfs_fd,
 		.share_fd = v->o.share_fd,
 		.serial_fd = -1,
-		.last_words_fd = &console,
+		.last_words = true,
 		.cpus = v->o.cpus,
 		.memory = v->o.memory,
 		.hugepages = v->o.hugepages,
@@ -183,7 +182,7 @@ static int start_machine(struct vmm *v, struct err *err)
 		.connect = connect_guest,
 		.arg = v,
 	};
-	int rc = messages_new(v, &v->messages, &console, err);
+	int rc = messages_new(&v->messages, &c.serial_fd, err);
 
 	if (rc == 0)
 		rc = machine_start(&c, &v->machine, err);

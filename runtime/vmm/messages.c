@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest's kernel has a console that carries grave messages only, so it is silent until it
+ * The guest's serial port carries grave messages of its kernel only, so it is silent until that
  * panics. Of what comes the last panic line is kept; it is shown to people, so it is cut to
  * printable bytes.
  */
@@ -17,20 +17,19 @@
 #define LINE_MAX_ 240
 
 struct messages {
-	int fd;
+	int fds[2]; /* a pipe */
 	char line[LINE_MAX_], panic[LINE_MAX_];
 	size_t len;
 };
 
-int messages_new(struct vmm *v, struct messages **ret, int *ret_fd, struct err *err)
+int messages_new(struct messages **ret, int *ret_fd, struct err *err)
 {
 	int p[2];
 
-	(void)v;
 	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_sys(err, "pipe");
 	*ret = mem_xalloc(sizeof(**ret));
-	(*ret)->fd = p[0];
+	memcpy((*ret)->fds, p, sizeof(p));
 	*ret_fd = p[1];
 	return 0;
 }
@@ -64,7 +63,7 @@ const char *messages_panic(struct messages *m)
 
 	if (!m)
 		return NULL;
-	while ((n = read(m->fd, data, sizeof(data))) > 0)
+	while ((n = read(m->fds[0], data, sizeof(data))) > 0)
 		take(m, data, (size_t)n);
 	end_line(m);
 	return m->panic[0] ? m->panic : NULL;
@@ -74,6 +73,7 @@ void messages_free(struct messages *m)
 {
 	if (!m)
 		return;
-	fd_close(m->fd);
+	fd_close(m->fds[0]);
+	fd_close(m->fds[1]);
 	free(m);
 }

@@ -149,8 +149,8 @@ void control_free(struct control *c);
 
 /* ---- messages.c ---- */
 
-/* *ret_fd is for the guest's console. */
-int messages_new(struct vmm *v, struct messages **ret, int *ret_fd, struct err *err) MUST_CHECK;
+/* *ret_fd is for the guest's serial port, and stays open until messages_free. */
+int messages_new(struct messages **ret, int *ret_fd, struct err *err) MUST_CHECK;
 /* The kernel's last word when it was a panic, else NULL. */
 const char *messages_panic(struct messages *m);
 void messages_free(struct messages *m);
