@@ -28,6 +28,7 @@ static void started(void *arg, const struct proto_body *body, const struct err *
 	struct vmm *v = arg;
 
 	(void)body;
+	v->starts = false;
 	if (why) {
 		vmm_fail(v, why);
 		return;
@@ -35,12 +36,15 @@ static void started(void *arg, const struct proto_body *body, const struct err *
 	if (v->stage == VMM_CREATED)
 		v->stage = VMM_RUNS;
 	parent_started(v);
+	if (!v->first)
+		vmm_end(v);
 }
 
 void box_start(struct vmm *v)
 {
 	BUF request = BUF_INIT;
 
+	v->starts = true;
 	proto_put_string(&request, PROTO_F_ID, v->o.id);
 	calls_make(v, PROTO_START, &request, SET_UP_MS, started, v);
 }
@@ -51,7 +55,9 @@ static void first_done(struct process *p)
 
 	v->first = NULL;
 	v->status = p->status;
-	/* Its program may end before the answer to START is here. */
+	/* It may end before the answer to START is here, which tells whether its program ever ran. */
+	if (v->starts)
+		return;
 	if (v->stage == VMM_CREATED)
 		parent_started(v);
 	vmm_end(v);

@@ -48,6 +48,7 @@ enum vmm_stage {
 struct vmm {
 	struct vmm_options o;
 	enum vmm_stage stage;
+	bool starts; /* the guest was asked to, and has not answered */
 	struct loop *loop;
 	struct machine machine;
 	struct agent *agent;
