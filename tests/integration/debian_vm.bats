@@ -73,8 +73,10 @@ teardown() {
 		echo 'kill -KILL %1; wait; trap "echo win""ch" WINCH; echo re""ady'
 		echo '!wait ready'
 		echo '!size 50x132'
+		# The trap waits for a command when the signal comes before the prompt.
+		echo 'until stty size | grep "50 132"; do sleep 0.1; done'
 		echo '!wait winch'
-		echo 'until stty size | grep "50 132"; do sleep 0.1; done; exit 3'
+		echo 'exit 3'
 	} >"$T/in"
 	expect 3 "$PEER" pty 24x80 "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" <"$T/in"
 	says '/dev/pts/0'

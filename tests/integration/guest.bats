@@ -32,14 +32,15 @@ needs_kernel() { # FLAVOUR
 }
 
 # boot FLAVOUR PROCESSORS FILE...: prints what the first process says and what the files hold.  With more than
-# one port the console would be made while the first process starts, and may come too late for it.
+# one port the console would be made while the first process starts, and may come too late for it; with a thread
+# for each processor QEMU 7.2 may run an instruction that the kernel has just patched, and the kernel panics.
 boot() {
 	local kernel=$O/guest/vmlinux-$1 cpus=$2
 
 	shift 2
 	pack "$BOOTED" "$T/initramfs"
 	timeout 120 qemu-system-x86_64 -M microvm,acpi=off,isa-serial=off,auto-kernel-cmdline=off \
-		-accel tcg -cpu max -m 256M -smp "$cpus" -kernel "$kernel" -initrd "$T/initramfs" \
+		-accel tcg,thread=single -cpu max -m 256M -smp "$cpus" -kernel "$kernel" -initrd "$T/initramfs" \
 		-nodefaults -no-user-config -display none -no-reboot -chardev stdio,id=console \
 		-device virtio-serial-device,bus=virtio-mmio-bus.0,max_ports=1 -device virtconsole,chardev=console \
 		-append "virtio_mmio.device=512@0xfeb00000:5 console=hvc0 quiet reboot=t panic=-1 -- $*" \
