@@ -32,6 +32,13 @@ HARDEN += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefi
 LINK := -fsanitize=$(SAN)
 EXT_LIBS := -lseccomp -lcap -lyajl -lz
 endif
+# hull-oci and the guest's agent are started once for each command: linked with musl they skip what
+# glibc asks the processor at every start, which costs more than the rest of it in a virtual machine
+# (docs/performance.md). Sanitizers and coverage know glibc only.
+LIBC ?= musl
+ifneq ($(SAN),)
+override LIBC := glibc
+endif
 STD := -std=gnu17 -D_GNU_SOURCE -DHULL_VERSION='"$(VERSION)"' -I.
 ALL_CFLAGS = $(STD) -include base/banned.h $(WARN) $(HARDEN) -fPIE -ffunction-sections -fdata-sections $(CFLAGS)
 
@@ -65,10 +72,17 @@ all: $(PROGRAMS) ## build the programs
 
 # --- modules and programs ---
 
-define module_rule
-$(call lib,$(1)): $(call obj,$(2))
+M := $(O)/musl
+to_musl = $(patsubst $(O)/%,$(M)/%,$(1))
+
+define archive_rule
+$(1): $(2)
 	$$(call say,AR,$$@)
 	$$(Q)rm -f $$@; ar rcsD $$@ $$^
+endef
+define module_rule
+$(call archive_rule,$(call lib,$(1)),$(call obj,$(2)))
+$(call archive_rule,$(call to_musl,$(call lib,$(1))),$(call to_musl,$(call obj,$(2))))
 endef
 $(foreach m,$(MODULES),$(eval $(call module_rule,$(m),$(call module_srcs,$(m)))))
 $(eval $(call module_rule,oci,$(filter-out runtime/oci/main.c,$(OCI_SRCS))))
@@ -80,14 +94,50 @@ $(O)/%.o: %.c $(O)/.flags | $(O)/.headers
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(O)/hull-oci: $(call obj,runtime/oci/main.c) $(call libs,oci check) $(LIBS)
+# The same for musl, below $(O)/musl. Its headers, the kernel's and those of the libraries are all
+# that the compiler gets to see there: a header of glibc would be a mistake that compiles. Two
+# warnings are of macros of musl's own; the same code has been compiled with them above.
+ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+MULTIARCH := $(ARCH)-linux-gnu
+MUSL := $(ARCH)-linux-musl
+MUSL_CFLAGS := -nostdinc -isystem /usr/include/$(MUSL) -isystem $(shell $(CC) -print-file-name=include) \
+	-isystem $(M)/include -include base/musl.h -Wno-cast-align -Wno-sign-compare
+MUSL_HEADERS := linux asm-generic video seccomp.h seccomp-syscalls.h sys/capability.h yajl libmnl zlib.h zconf.h
+crt = $(shell $(CC) -print-file-name=$(1))
+MUSL_LIBC := $(if $(filter musl,$(LIBC)),/usr/lib/$(MUSL)/libc.a)
+MUSL_START := /usr/lib/$(MUSL)/rcrt1.o /usr/lib/$(MUSL)/crti.o $(call crt,crtbeginS.o)
+MUSL_END := -Wl,--start-group $(MUSL_LIBC) $(shell $(CC) -print-libgcc-file-name) -Wl,--end-group \
+	$(call crt,crtendS.o) /usr/lib/$(MUSL)/crtn.o
+
+$(M)/%.o: %.c $(M)/.include | $(O)/.headers
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(MUSL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# <sys/pidfd.h> is glibc's own; base/musl.h has what it declares.
+$(M)/.include: $(O)/.flags
+	@mkdir -p $(M)/include/sys
+	@for h in $(MUSL_HEADERS); do ln -sfn /usr/include/$$h $(M)/include/$$h; done
+	@ln -sfn /usr/include/$(MULTIARCH)/asm $(M)/include/asm
+	@touch $(M)/include/sys/pidfd.h $@
+
+# A program of one of the two: its objects and archives, then the option that names its entry point.
+ifeq ($(LIBC),musl)
+starts_often = $(to_musl)
+link_often = $(CC) $(ALL_CFLAGS) $(LINK) -nostdlib $(1) -o $@ $(MUSL_START) $^ $(EXT_LIBS) $(MUSL_END)
+else
+starts_often = $(1)
+link_often = $(CC) $(ALL_CFLAGS) $(LINK) $(1) -o $@ $^ $(EXT_LIBS)
+endif
+
+$(O)/hull-oci: $(call starts_often,$(call obj,runtime/oci/main.c) $(call libs,oci check runtime namespaces cgroups base))
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) $(ENTRY) -o $@ $^ $(EXT_LIBS)
+	$(Q)$(call link_often,$(ENTRY))
 
 # The entry point runs before the C library is there: no calls into it, explicit or made up.
-$(O)/runtime/oci/entry.o: ALL_CFLAGS += -fno-builtin -fno-stack-protector
+$(O)/runtime/oci/entry.o $(M)/runtime/oci/entry.o: ALL_CFLAGS += -fno-builtin -fno-stack-protector
 ifeq ($(SAN),)
-ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
+ifeq ($(ARCH),x86_64)
 ENTRY := -Wl,-u,hull_entry -Wl,-e,hull_entry
 endif
 endif
@@ -102,14 +152,15 @@ $(O)/hull-vmm: $(call obj,$(VMM_SRCS)) $(call libs,check) $(LIBS)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(EXT_LIBS)
 
 # The guest's first process: hull's runtime, and of microvm/ what both sides share.
-$(O)/hull-agent: $(call obj,microvm/guest/main.c) $(call libs,guest runtime namespaces cgroups microvm base)
+$(O)/hull-agent: $(call starts_often,$(call obj,microvm/guest/main.c microvm/proto.c) $(call libs,guest runtime namespaces cgroups base))
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(EXT_LIBS)
+	$(Q)$(call link_often)
 
 # The version names the commit; a new one has only main.c built again.
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
-$(O)/runtime/oci/main.o: private ALL_CFLAGS += -DHULL_COMMIT='"$(COMMIT)"'
-$(O)/runtime/oci/main.o: $(O)/.commit
+OCI_MAIN := $(call starts_often,$(O)/runtime/oci/main.o)
+$(OCI_MAIN): private ALL_CFLAGS += -DHULL_COMMIT='"$(COMMIT)"'
+$(OCI_MAIN): $(O)/.commit
 $(O)/.commit: FORCE
 	@mkdir -p $(O)
 	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
@@ -117,7 +168,7 @@ $(O)/.commit: FORCE
 # Changes when the compiler or its flags do, and so has everything built again.
 $(O)/.flags: FORCE
 	@mkdir -p $(O)
-	@echo '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(LINK))' >$@.new
+	@echo '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(MUSL_CFLAGS) $(MUSL_HEADERS) $(MULTIARCH) $(LINK) $(LIBC))' >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 .PHONY: FORCE
 FORCE:
@@ -125,7 +176,7 @@ FORCE:
 # Once a build directory: one clear line instead of the compiler's about a missing header.
 $(O)/.headers:
 	@mkdir -p $(O)
-	@printf '#include <%s>\n' stdio.h linux/mount.h seccomp.h sys/capability.h yajl/yajl_parse.h libmnl/libmnl.h zlib.h | \
+	@$(if $(MUSL_LIBC),test -e $(MUSL_LIBC) && )printf '#include <%s>\n' stdio.h linux/mount.h seccomp.h sys/capability.h yajl/yajl_parse.h libmnl/libmnl.h zlib.h | \
 		$(CC) -E -x c -o /dev/null - 2>/dev/null || \
 		{ echo "hull: a compiler or a library's header is missing: run scripts/deps build (as root)" >&2; exit 1; }
 	@touch $@
@@ -235,7 +286,7 @@ HARDWARE_KVM := $(shell grep -qwE 'svm|vmx' /proc/cpuinfo && test -w /dev/kvm &&
 # --- checks of the source ---
 
 ALL_SRCS := $(SRCS) $(OCI_SRCS) $(CHECK_SRCS) $(GUEST_SRCS) $(VMM_SRCS)
-HEADERS := $(wildcard $(addsuffix /*.h,$(foreach m,$(MODULES),$(call dirs,$(m))) runtime/oci runtime/vmm microvm/check microvm/guest))
+HEADERS := $(filter-out base/musl.h,$(wildcard $(addsuffix /*.h,$(foreach m,$(MODULES),$(call dirs,$(m))) runtime/oci runtime/vmm microvm/check microvm/guest)))
 
 .PHONY: lint layers headers analyze format format-check
 lint: ## banned functions, close-on-exec, SPDX lines, shellcheck, codespell
@@ -293,7 +344,7 @@ fuzz: ## run each fuzzer for FUZZ_SECONDS on its corpus
 # Not counted: what a container's process does inside, as it ends in execve where the tree is out of sight. The profiler
 # says so on standard error, "profiling: …", and a dozen tests that compare all output fail by that, hence "|| true".
 cover: ## lines that the unit and integration tests reach
-	$(Q)$(MAKE) --no-print-directory O=$(O)/cover CFLAGS='-O0 -g --coverage -fprofile-update=atomic' tests
+	$(Q)$(MAKE) --no-print-directory O=$(O)/cover LIBC=glibc CFLAGS='-O0 -g --coverage -fprofile-update=atomic' tests
 	$(Q)find $(O)/cover -name '*.gcda' -delete
 	$(Q)tests/run --build $(O)/cover unit integration || true
 	$(Q)lcov --quiet --capture --directory $(O)/cover --base-directory . --no-external \
@@ -301,10 +352,14 @@ cover: ## lines that the unit and integration tests reach
 	$(Q)lcov --list $(O)/cover/hull.info
 
 BENCH := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
-$(O)/tests/bench/%: tests/bench/%.c $(O)/.flags
+$(O)/tests/bench/alternate: tests/bench/alternate.c $(O)/.flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(STD) $(WARN) -O2 -static -o $@ $<
+# With the C library of hull-oci, or its start would be what is compared.
+$(O)/tests/bench/minimal: $(call starts_often,$(O)/tests/bench/minimal.o)
+	$(call say,LINK,$@)
+	$(Q)$(call link_often)
 
 bench: all $(BENCH) ## compare start-up time and memory with other runtimes
 	$(Q)O=$(O) tests/bench/run

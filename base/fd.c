@@ -20,7 +20,7 @@
 #include "base/parse.h"
 #include "base/proc.h"
 
-#define FD_SEND_MAX 253 /* SCM_MAX_FD of the kernel (man 7 unix) */
+#define FD_SEND_MAX 252 /* the kernel takes one more (man 7 unix), musl no more than 1024 bytes */
 
 union fd_control {
 	char buf[CMSG_SPACE(FD_SEND_MAX * sizeof(int))];
@@ -139,11 +139,11 @@ int fd_send(int sock, const int *fds, size_t n_fds, const void *data, size_t len
 		struct cmsghdr *c;
 
 		msg.msg_control = control.buf;
-		msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		msg.msg_controllen = (socklen_t)CMSG_SPACE(n_fds * sizeof(int));
 		c = CMSG_FIRSTHDR(&msg);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		c->cmsg_len = (socklen_t)CMSG_LEN(n_fds * sizeof(int));
 		memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
 	}
 	do
@@ -194,7 +194,7 @@ int fd_recv(int sock, int *fds, size_t max_fds, size_t *ret_n_fds, void *data, s
 		return err_set(err, EINVAL, "cannot receive %zu descriptors", max_fds);
 	if (max_fds) {
 		msg.msg_control = control.buf;
-		msg.msg_controllen = CMSG_SPACE(max_fds * sizeof(int));
+		msg.msg_controllen = (socklen_t)CMSG_SPACE(max_fds * sizeof(int));
 	}
 	do
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);

@@ -3,6 +3,7 @@
 #include "base/sys.h"
 
 #include <linux/keyctl.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -59,4 +60,20 @@ int sys_keyctl_setperm(int id, uint32_t perm)
 int sys_getcwd(char *buf, size_t size)
 {
 	return (int)syscall(SYS_getcwd, buf, size);
+}
+
+void sys_sigfillset(sigset_t *set)
+{
+	memset(set, 0xff, sizeof(*set));
+}
+
+/* One bit a signal, from 1 on, in the words of the kernel. */
+void sys_sigaddset(sigset_t *set, int sig)
+{
+	unsigned int bit = (unsigned int)sig - 1, per_word = 8 * sizeof(unsigned long);
+	unsigned long words[sizeof(*set) / sizeof(unsigned long)];
+
+	memcpy(words, set, sizeof(words));
+	words[bit / per_word] |= 1UL << bit % per_word;
+	memcpy(set, words, sizeof(words));
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Raw system calls that glibc 2.36 does not wrap, with the signature of their man page, and
- * constants that Debian 12's headers lack. Each returns -1 and sets errno.
+ * constants that Debian 12's headers lack. Each returns -1 and sets errno. What musl 1.2.3 lacks
+ * beside these is in base/musl.h.
  */
 #ifndef HULL_BASE_SYS_H
 #define HULL_BASE_SYS_H
 
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mount.h>
@@ -41,5 +43,12 @@ int sys_keyctl_join(const char *name);
 int sys_keyctl_setperm(int id, uint32_t perm);
 /* As the kernel gives it, "(unreachable)" included; glibc hides that. Length with the NUL. */
 int sys_getcwd(char *buf, size_t size);
+
+/*
+ * As sigfillset(3) and sigaddset(3), but for every signal from 1 to 64: a C library leaves out those
+ * that it keeps for itself (glibc 32 and 33, musl 34 as well), and a container's may be any.
+ */
+void sys_sigfillset(sigset_t *set);
+void sys_sigaddset(sigset_t *set, int sig);
 
 #endif

@@ -9,10 +9,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/parse.h"
 
 static bool exists(int root, const char *path)
@@ -124,30 +126,53 @@ static int read_domain(int root, const char *dir, bool total, bool local, struct
 	return r;
 }
 
-static int only_domains(const struct dirent *e)
+static int by_name(const void *a, const void *b)
 {
-	return strncmp(e->d_name, "mon_L3_", 7) == 0;
+	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* mon_data/mon_L3_00, mon_L3_01, …, one a cache. */
+/* mon_data/mon_L3_00, mon_L3_01, …, one a cache: their paths, sorted, in the arena. */
+static int list_domains(int root, const char *data, struct arena *arena, char ***ret, size_t *ret_n,
+			struct err *err)
+{
+	int fd = openat(root, data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	char **paths = NULL;
+	size_t n = 0;
+
+	if (!dir) {
+		int rc = err_sys(err, "linux.intelRdt: list '%s'", data);
+
+		fd_close(fd);
+		return rc;
+	}
+	for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
+		if (strncmp(e->d_name, "mon_L3_", 7) != 0)
+			continue;
+		paths = mem_xrealloc(paths, n + 1, sizeof(*paths));
+		paths[n++] = arena_printf(arena, "%s/%s", data, e->d_name);
+	}
+	closedir(dir);
+	if (n > 0)
+		qsort(paths, n, sizeof(*paths), by_name);
+	*ret = paths;
+	*ret_n = n;
+	return 0;
+}
+
 static int read_domains(int root, const char *group, bool total, bool local, struct rdt_stats *st,
 			struct err *err)
 {
 	const char *data = arena_printf(&st->arena, "%s/mon_data", group);
-	struct dirent **entries;
-	int n = scandirat(root, data, &entries, only_domains, alphasort), r = 0;
+	FREE char **paths = NULL;
+	size_t n = 0;
+	int r = list_domains(root, data, &st->arena, &paths, &n, err);
 
-	if (n < 0)
-		return err_sys(err, "linux.intelRdt: list '%s'", data);
-	st->domains = arena_alloc(&st->arena, (size_t)n + 1, sizeof(*st->domains));
-	for (int i = 0; i < n; i++) {
-		if (r == 0)
-			r = read_domain(root,
-					arena_printf(&st->arena, "%s/%s", data, entries[i]->d_name),
-					total, local, st, err);
-		free(entries[i]);
-	}
-	free(entries);
+	if (r < 0)
+		return r;
+	st->domains = arena_alloc(&st->arena, n + 1, sizeof(*st->domains));
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = read_domain(root, paths[i], total, local, st, err);
 	return r;
 }
 

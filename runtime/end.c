@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/sys.h"
+
 void end_as(int status)
 {
 	sigset_t set;
@@ -15,7 +17,7 @@ void end_as(int status)
 		(void)prctl(PR_SET_DUMPABLE, 0);
 		(void)signal(WTERMSIG(status), SIG_DFL);
 		sigemptyset(&set);
-		sigaddset(&set, WTERMSIG(status));
+		sys_sigaddset(&set, WTERMSIG(status));
 		(void)raise(WTERMSIG(status));
 		(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 		/* Not reached but for a signal that does not end this process. */

@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "runtime/sdnotify.h"
 
 #define PUMP_SIZE 16384u
@@ -28,7 +29,7 @@ int supervise_signals(struct supervisor *sup, struct err *err)
 {
 	sigset_t all;
 
-	sigfillset(&all);
+	sys_sigfillset(&all);
 	/* Faults of our own must end us. */
 	sigdelset(&all, SIGSEGV);
 	sigdelset(&all, SIGBUS);

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "runtime/child.h"
 #include "runtime/end.h"
 #include "runtime/launch.h"
@@ -211,7 +212,7 @@ static int prepare(const struct container *c, const struct child *ch, int proc_f
 	rc = launch_close_descriptors(0, ch->sync[1], s->sock, proc_fd, err);
 	if (rc < 0)
 		return rc;
-	sigfillset(&all);
+	sys_sigfillset(&all);
 	if (sigprocmask(SIG_SETMASK, &all, NULL) < 0)
 		return err_sys(err, "block signals");
 	s->signal_fd = signalfd(-1, &all, SFD_CLOEXEC);

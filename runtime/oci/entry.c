@@ -4,10 +4,10 @@
  * container, executes the program again from a read-only clone of its binary (see protect.c, which
  * does the same for every case that this file leaves out).
  *
- * Why so early: the start of a C library asks the processor about its caches with some dozens of
- * CPUID instructions, and in a virtual machine each of them is an exit to the hypervisor, together
- * 0.2 ms or more. Protected from here, the program pays that once instead of twice. Nothing of the
- * C library can be used: no errno, no stack protector, no relocated data.
+ * Why so early: what the C library and main do at start is paid for once instead of twice. With
+ * glibc that is 0.2 ms or more in a virtual machine, where each of the CPUID instructions by which
+ * it asks the processor about its caches is an exit to the hypervisor. Nothing of the C library can
+ * be used: no errno, no stack protector, no relocated data.
  */
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
 

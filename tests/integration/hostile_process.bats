@@ -82,6 +82,25 @@ pry_at_execs() {
 	grep -q 'reached mem of sleep' "$OUT"
 }
 
+@test "what hull-oci has relocated is read-only, and nothing is writable and executable" {
+	args sleep 1000
+	"$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" >"$OUT" 2>&1 </dev/null 3>&- &
+	oci=$!
+	JOBS+=("$oci")
+	wait_for has_status running
+	read -r start size < <(readelf -lW "$RUNTIME" | awk '$1 == "GNU_RELRO" { print $3, $6 }')
+	# The program begins with the first mapping of a file; whole pages are sealed, down from the end.
+	base=0x$(awk '$5 != 0 { sub("-.*", ""); print; exit }' "/proc/$oci/maps")
+	last=$((base + start + size - 4096))
+	perms=$(while read -r range mode _; do
+		((last < 0x${range%-*} || last >= 0x${range#*-})) || echo "$mode"
+	done <"/proc/$oci/maps")
+	equal "$perms" r--p
+	equal "$(grep -c ' .wx' "/proc/$oci/maps")" 0
+	hull kill "$ID" KILL
+	wait "$oci" || true
+}
+
 @test "CVE-2016-9962: the container cannot look into an exec that enters it" {
 	# No capability may be missing in comparison with the one that enters, or the kernel would refuse for that.
 	config '.process.capabilities |= map_values(. + ["CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_SETPCAP"])'

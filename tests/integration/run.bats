@@ -20,6 +20,8 @@ load lib
 	expect 137 run_bundle
 	script 'kill -USR1 $$'
 	expect 138 run_bundle
+	script 'kill -34 $$'
+	expect 162 run_bundle
 }
 
 @test "standard input, output and error are passed through" {
@@ -34,16 +36,17 @@ load lib
 }
 
 @test "signals to hull-oci reach the program" {
-	args probe signals 4
+	args probe signals 7
 	"$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" >"$OUT" 2>&1 </dev/null 3>&- &
 	JOBS+=($!)
 	wait_for out_has ready
-	for signal in USR1 HUP INT TERM; do
-		kill -$signal $!
+	# 34 is the first that programs may use with glibc, and musl's own
+	for signal in USR1 HUP INT TERM RT34 RT37 RT64; do
+		kill -"${signal#RT}" $!
 		wait_for out_has $signal
 	done
 	wait $!
-	equal "$(tr '\n' ' ' <"$OUT")" 'ready USR1 HUP INT TERM '
+	equal "$(tr '\n' ' ' <"$OUT")" 'ready USR1 HUP INT TERM RT34 RT37 RT64 '
 }
 
 @test "--detach returns and leaves the container" {
