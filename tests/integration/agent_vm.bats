@@ -20,13 +20,13 @@ container() {
 	local want=$1
 
 	shift
-	expect "$want" timeout 50 "$O/tests/guest/run" "$O/guest/vmlinux-fast" "$O/guest/initramfs" "$BUNDLE" 1 "$@"
+	expect "$want" timeout 300 "$O/tests/guest/run" "$O/guest/vmlinux-fast" "$O/guest/initramfs" "$BUNDLE" 1 "$@"
 }
 
 @test "streams apart, exit status, one process after the other" {
 	script 'cat; echo trouble >&2; exit 3'
 	echo word | {
-		timeout 50 "$O/tests/guest/run" "$O/guest/vmlinux-fast" "$O/guest/initramfs" "$BUNDLE" 2 \
+		timeout 300 "$O/tests/guest/run" "$O/guest/vmlinux-fast" "$O/guest/initramfs" "$BUNDLE" 2 \
 			>"$OUT" 2>"$T/err" || echo "$?" >"$T/status"
 	}
 	equal "$(cat "$OUT" "$T/err" "$T/status")" $'word\ntrouble\n3'
@@ -52,7 +52,7 @@ container() {
 @test "20 MB through it come out as they were" {
 	head -c 20M /dev/urandom >"$T/in"
 	args cat
-	timeout 50 "$O/tests/guest/run" "$O/guest/vmlinux-fast" "$O/guest/initramfs" "$BUNDLE" 1 <"$T/in" >"$OUT"
+	timeout 300 "$O/tests/guest/run" "$O/guest/vmlinux-fast" "$O/guest/initramfs" "$BUNDLE" 1 <"$T/in" >"$OUT"
 	cmp "$T/in" "$OUT"
 }
 

@@ -22,7 +22,7 @@ teardown() {
 }
 
 check() { # FILE
-	timeout 20 prlimit --as=268435456 "$RUNTIME" check-kernel "$1"
+	timeout 200 prlimit --as=268435456 "$RUNTIME" check-kernel "$1"
 }
 
 # make_kernel KIND CONFIG FILE: vmlinux, nopvh (a vmlinux without the note), bzimage, or bomb (a bzImage

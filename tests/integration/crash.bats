@@ -10,7 +10,7 @@
 
 load lib
 
-TEST_LIMIT=250
+TEST_LIMIT=900
 
 setup() {
 	begin
@@ -255,7 +255,7 @@ sweep_create() {
 	[[ $(wc -l <"$T/calls") -gt 20 ]]
 	while read -r name n; do
 		status=0
-		{ timeout 20 strace -qq -f -o "$T/strace" -e trace="$name" -e inject="$name:signal=KILL:when=$n" \
+		{ timeout 120 strace -qq -f -o "$T/strace" -e trace="$name" -e inject="$name:signal=KILL:when=$n" \
 			"$RUNTIME" --root "$STATE" create --bundle "$BUNDLE" --pid-file "$T/pid" "$ID" \
 			>"$OUT" 2>&1 </dev/null 3>&-; } 2>/dev/null || status=$?
 		create_says_killed "$status" || {

@@ -53,7 +53,7 @@ teardown() {
 }
 
 @test "100 MB through it come out as they were" {
-	TEST_LIMIT=240
+	TEST_LIMIT=900
 	kill "$WATCHDOG"
 	start_watchdog
 	head -c 100M /dev/urandom >"$BUNDLE/layers/in"

@@ -41,7 +41,7 @@ guest() {
 
 	shift
 	cat >"$SHARE/script"
-	run timeout 80 "${INSIDE[@]}" "$O/tests/guest/host" "$@" "$O/guest/vmlinux-fast" "$O/tests/guest/initramfs" \
+	run timeout 300 "${INSIDE[@]}" "$O/tests/guest/host" "$@" "$O/guest/vmlinux-fast" "$O/tests/guest/initramfs" \
 		"$SHARE" "$cpus" test=script
 	echo "$output"
 	[ "$status" = 0 ]
@@ -53,7 +53,7 @@ guest() {
 wait_for() { # FILE
 	local try
 
-	for ((try = 0; try < 300; try++)); do
+	for ((try = 0; try < 900; try++)); do
 		[[ ! -e $1 ]] || return 0
 		sleep 0.1
 	done
@@ -199,7 +199,7 @@ serve() {
 
 	shift
 	"${INSIDE[@]}" "$@" >"$T/served" 2>&1 3>&- &
-	for ((try = 0; try < 100; try++)); do
+	for ((try = 0; try < 900; try++)); do
 		[[ -z $("${INSIDE[@]}" ss -Hltn "sport = :$port") ]] || return 0
 		sleep 0.1
 	done

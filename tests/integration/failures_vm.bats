@@ -8,7 +8,7 @@
 load lib
 
 # shellcheck disable=SC2034 # the library's
-TEST_LIMIT=110
+TEST_LIMIT=600
 
 setup() {
 	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'

@@ -8,7 +8,7 @@
 load lib
 
 # for the emulated host
-TEST_LIMIT=${TEST_LIMIT:-200}
+TEST_LIMIT=${TEST_LIMIT:-600}
 
 setup() {
 	begin

@@ -39,7 +39,7 @@ boot() {
 
 	shift 2
 	pack "$BOOTED" "$T/initramfs"
-	timeout 120 qemu-system-x86_64 -M microvm,acpi=off,isa-serial=off,auto-kernel-cmdline=off \
+	timeout 600 qemu-system-x86_64 -M microvm,acpi=off,isa-serial=off,auto-kernel-cmdline=off \
 		-accel tcg,thread=single -cpu max -m 256M -smp "$cpus" -kernel "$kernel" -initrd "$T/initramfs" \
 		-nodefaults -no-user-config -display none -no-reboot -chardev stdio,id=console \
 		-device virtio-serial-device,bus=virtio-mmio-bus.0,max_ports=1 -device virtconsole,chardev=console \

@@ -49,7 +49,7 @@ host_unchanged() {
 
 # The container is refused, or runs; the host stays as it is either way.
 survives() {
-	timeout 30 "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" </dev/null >"$OUT" 2>&1 3>&- || true
+	timeout 200 "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" </dev/null >"$OUT" 2>&1 3>&- || true
 	host_unchanged
 }
 
@@ -90,14 +90,13 @@ race() {
 	local i deadline=$((SECONDS + 20))
 
 	: >"$OUT"
-	for ((i = 0; i < $1 && SECONDS < deadline; i++)); do
+	for ((i = 0; i < $1 && (i < 30 || SECONDS < deadline); i++)); do
 		case $((i % 3)) in
 		0) run_bundle ;;
 		1) HULL_NO_OPENAT2=1 run_bundle ;;
 		2) HULL_NO_MOUNT_API=1 run_bundle ;;
 		esac >>"$OUT" 2>&1 </dev/null || true
 	done
-	[[ $i -ge 30 ]]
 }
 
 @test "positive control: the fingerprint sees what attacks do" {

@@ -424,7 +424,7 @@ os.setxattr(sys.argv[1], "security.capability", struct.pack("<IIIII", 0x02000001
 }
 
 @test "denial of service: deep nesting, many values, many mounts" {
-	limited() { timeout 20 "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&- </dev/null; }
+	limited() { timeout 200 "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&- </dev/null; }
 	{ printf '{"x":'; head -c 1000000 /dev/zero | tr '\0' '['; } >"$BUNDLE/config.json"
 	expect 1 limited
 	one_error config.json nested
@@ -449,7 +449,7 @@ os.setxattr(sys.argv[1], "security.capability", struct.pack("<IIIII", 0x02000001
 	config '.annotations = {"big": ("x" * 1000000)}'
 	for hook in deaf hung; do
 		config '.hooks = {"createRuntime": [{"path": $h, "timeout": 1}]}' --arg h "$T/$hook"
-		expect 1 timeout 20 "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
+		expect 1 timeout 200 "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" 3>&-
 		one_error createRuntime timeout
 		wait_for nothing_left
 	done

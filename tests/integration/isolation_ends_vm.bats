@@ -82,7 +82,7 @@ exec_statuses() {
 }
 
 @test "exec: all exit statuses, all deadly signals" {
-	TEST_LIMIT=200
+	TEST_LIMIT=900
 	kill "$WATCHDOG"
 	start_watchdog
 	isolation namespace

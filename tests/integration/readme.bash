@@ -20,6 +20,6 @@ make_tree() {
 run_block() { # N [INPUT]
 	block "$1" >"$T/block"
 	[[ -s $T/block ]]
-	expect 0 timeout 100 "$PEER" pty 24x80 sh -c \
+	expect 0 timeout 600 "$PEER" pty 24x80 sh -c \
 		'cd "$1" && stty -echo && . "$2"' sh "$T/tree" "$T/block" <<<"${2-}"
 }

@@ -7,7 +7,7 @@
 load lib
 
 # shellcheck disable=SC2034 # the library's
-TEST_LIMIT=280
+TEST_LIMIT=1500
 MACHINES=20
 
 setup() {

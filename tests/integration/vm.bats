@@ -19,7 +19,7 @@ setup() {
 }
 
 boot() { # CPUS [WORD]...
-	timeout 40 "$O/tests/guest/host" "$O/guest/vmlinux-fast" "$O/tests/guest/initramfs" \
+	timeout 300 "$O/tests/guest/host" "$O/guest/vmlinux-fast" "$O/tests/guest/initramfs" \
 		"$SHARE" "$@"
 }
 

@@ -71,7 +71,7 @@ start_endless() {
 
 	"$machine" --timeout 60 -- sleep 1000 2>"$BATS_TEST_TMPDIR/err" 3>&- &
 	run=$!
-	for ((try = 0; try < 100; try++)); do
+	for ((try = 0; try < 600; try++)); do
 		qemu=$(pgrep -P "$run" qemu-system) && return
 		sleep 0.1
 	done

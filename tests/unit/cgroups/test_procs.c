@@ -344,7 +344,7 @@ static void the_oom_killer_is_heard(void **state)
 	assert_int_equal(poll(&p, 1, 0), 0);
 	pid = group_fork(g, body_exceed, NULL);
 	assert_int_equal(WTERMSIG(group_wait(g, pid)), SIGKILL);
-	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_int_equal(poll(&p, 1, 60000), 1);
 	assert_true(read(fd, buf, sizeof(buf)) > 0);
 	CHECK_OK(cgroup_oom_kills(g->cg, &kills, &e), e);
 	assert_int_equal(kills, 1);

@@ -119,7 +119,7 @@ static void wait_interrupt(void)
 	struct pollfd p = {irq_fd, POLLIN, 0};
 	uint64_t count;
 
-	assert_int_equal(poll(&p, 1, 20000), 1);
+	assert_int_equal(poll(&p, 1, 60000), 1);
 	assert_int_equal(read(irq_fd, &count, sizeof(count)), sizeof(count));
 }
 
