@@ -212,6 +212,7 @@ script() {
 
 # Maps the container's ids 0..65535 to 100000.. and gives it the root file system.
 with_user_namespace() {
+	needs_user_namespaces
 	config '.linux.namespaces += [{"type": "user"}]
 		| .linux.uidMappings = [{"containerID": 0, "hostID": 100000, "size": 65536}]
 		| .linux.gidMappings = .linux.uidMappings'
@@ -392,6 +393,11 @@ remove_cgroups() { # PATH
 
 is_v2() {
 	[[ -e /sys/fs/cgroup/cgroup.controllers ]]
+}
+
+# A chroot is not allowed to make them (man 2 clone).
+needs_user_namespaces() {
+	unshare --user true 2>/dev/null || skip 'user namespaces are not permitted here'
 }
 
 needs_v1() {

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +82,22 @@ static inline void need_root(void)
 		fprintf(stderr, "# skipped: needs root\n");
 		skip();
 	}
+}
+
+/* Asked in a child, as it cannot be undone; a chroot is not allowed to (man 2 clone). */
+static inline void need_userns(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWUSER) < 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return;
+	print_message("# user namespaces are not permitted here\n");
+	skip();
 }
 
 /* The value of a field of the caller's /proc/self/status, blanks in front cut off; "" if absent. */

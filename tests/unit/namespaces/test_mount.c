@@ -375,6 +375,7 @@ static int idmapped(struct env *env)
 
 static void idmapped_binds(void **state)
 {
+	need_userns();
 	RUN_ENV(idmapped, state);
 }
 
@@ -393,6 +394,7 @@ static int idmap_unsupported(struct env *env)
 
 static void idmap_where_it_is_not_supported(void **state)
 {
+	need_userns();
 	RUN_ENV(idmap_unsupported, state);
 }
 

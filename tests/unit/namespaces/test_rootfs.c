@@ -433,7 +433,7 @@ static void no_mount_namespace_is_a_chroot(void **state)
 
 static int no_pivot(struct env *env)
 {
-	int host;
+	int host, rc;
 
 	env_defaults(env);
 	add_paths(env);
@@ -442,7 +442,10 @@ static int no_pivot(struct env *env)
 	CHECK_RC(env_build(env), 0, env->e);
 	host = open("/", O_PATH | O_CLOEXEC);
 	CHECK(faccessat(host, "proc/version", F_OK, 0) == 0);
-	CHECK_RC(env_enter(env), 0, env->e);
+	rc = env_enter(env);
+	if (rc == -ENOTSUP && strstr(env->e.msg, "not in a chroot"))
+		SKIP_CHILD("this is a chroot");
+	CHECK_RC(rc, 0, env->e);
 	CHECK(check_mount(env, "/proc", "proc", "rw") == 0);
 	CHECK(access("/mnt", F_OK) < 0);
 	/* The host's own are gone from the namespace. */

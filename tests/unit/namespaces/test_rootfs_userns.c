@@ -11,6 +11,12 @@
 #include "tests/unit/leaks.h"
 #include "tests/unit/namespaces/rootfs_env.h"
 
+#define RUN_MAPPED(fn, state)                                                                      \
+	do {                                                                                       \
+		need_userns();                                                                     \
+		RUN_ENV(fn, state);                                                                \
+	} while (0)
+
 #define HOST_ROOT 100000
 
 static const struct idmap map = {0, HOST_ROOT, 65536};
@@ -119,7 +125,7 @@ static int defaults(struct env *env)
 
 static void the_default_set(void **state)
 {
-	RUN_ENV(defaults, state);
+	RUN_MAPPED(defaults, state);
 }
 
 /* ---- where only the host's root may go ---- */
@@ -158,7 +164,7 @@ static int unreachable(struct env *env)
 
 static void a_root_and_sources_out_of_reach(void **state)
 {
-	RUN_ENV(unreachable, state);
+	RUN_MAPPED(unreachable, state);
 }
 
 static int unreachable_shared(struct env *env)
@@ -169,7 +175,7 @@ static int unreachable_shared(struct env *env)
 
 static void a_shared_root_out_of_reach(void **state)
 {
-	RUN_ENV(unreachable_shared, state);
+	RUN_MAPPED(unreachable_shared, state);
 }
 
 /* ---- flags that the kernel has locked ---- */
@@ -202,7 +208,7 @@ static int locked_flags(struct env *env)
 
 static void locked_flags_stay(void **state)
 {
-	RUN_ENV(locked_flags, state);
+	RUN_MAPPED(locked_flags, state);
 }
 
 static int check_refused(struct env *env)
@@ -224,7 +230,7 @@ static int clear_locked(struct env *env)
 
 static void locked_flags_are_not_dropped_in_silence(void **state)
 {
-	RUN_ENV(clear_locked, state);
+	RUN_MAPPED(clear_locked, state);
 }
 
 /* ---- sysfs ---- */
@@ -257,7 +263,7 @@ static int host_sysfs(struct env *env)
 
 static void cve_2023_25809_sysfs_of_the_host(void **state)
 {
-	RUN_ENV(host_sysfs, state);
+	RUN_MAPPED(host_sysfs, state);
 }
 
 /* ---- devices ---- */
@@ -288,7 +294,7 @@ static int devices(struct env *env)
 
 static void devices_are_bound(void **state)
 {
-	RUN_ENV(devices, state);
+	RUN_MAPPED(devices, state);
 }
 
 static bool looks_like(const char *path, mode_t mode, uid_t uid, gid_t gid)
@@ -336,7 +342,7 @@ static int made_devices(struct env *env)
 
 static void devices_are_made_by_the_parent(void **state)
 {
-	RUN_ENV(made_devices, state);
+	RUN_MAPPED(made_devices, state);
 }
 
 static int unmapped_device(struct env *env)
@@ -359,7 +365,7 @@ static int unmapped_device(struct env *env)
 
 static void an_owner_that_is_not_mapped(void **state)
 {
-	RUN_ENV(unmapped_device, state);
+	RUN_MAPPED(unmapped_device, state);
 }
 
 static int check_wrong(struct env *env)
@@ -382,7 +388,7 @@ static int wrong_device(struct env *env)
 
 static void a_bound_device_must_be_the_one(void **state)
 {
-	RUN_ENV(wrong_device, state);
+	RUN_MAPPED(wrong_device, state);
 }
 
 /* ---- sysctls ---- */
@@ -408,7 +414,7 @@ static int sysctls(struct env *env)
 
 static void sysctls_by_the_hosts_proc(void **state)
 {
-	RUN_ENV(sysctls, state);
+	RUN_MAPPED(sysctls, state);
 }
 
 int main(void)
