@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 
 #include "base/fd.h"
@@ -79,6 +80,9 @@ static int probe(struct kvm_host *k, struct err *err)
 	k->max_cpus = n > 0 ? (unsigned int)n : 1;
 	k->readonly_memory = capability(k, KVM_CAP_READONLY_MEM);
 	k->tsc_deadline = capability(k, KVM_CAP_TSC_DEADLINE_TIMER);
+	k->split_irqchip = !secure_getenv("HULL_NO_SPLIT_IRQCHIP") &&
+			   capability(k, KVM_CAP_SPLIT_IRQCHIP) &&
+			   capability(k, KVM_CAP_IRQ_ROUTING);
 	k->hardware = has_svm_or_vmx();
 	return 0;
 }

@@ -15,6 +15,7 @@ struct kvm_host {
 	bool hardware; /* svm or vmx: ordinary guest kernels run; else a software KVM (PVM) */
 	bool readonly_memory; /* KVM_MEM_READONLY slots */
 	bool tsc_deadline;    /* of the in-kernel local APIC */
+	bool split_irqchip;   /* local APICs alone, and routes from an irqfd to their messages */
 };
 
 /*

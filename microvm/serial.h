@@ -11,6 +11,7 @@
 
 #define SERIAL_PORT  0x3f8
 #define SERIAL_PORTS 8
+#define SERIAL_IRQ   4 /* never raised */
 
 struct serial {
 	int fd; /* -1: there is no port */

@@ -3,8 +3,8 @@
  * The machine around the processors: memory slots, interrupt controllers, devices, the I/O thread,
  * and how it all ends.
  *
- * Memory slots come before the interrupt controllers: afterwards each costs a grace period of the
- * host's kernel. There is no PIT; a guest with a known TSC does without.
+ * Memory slots come before the interrupt controllers (irq.c): afterwards each costs a grace period of
+ * the host's kernel. There is no PIT; a guest with a known TSC does without.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -81,20 +81,6 @@ static int add_memory(struct vm *vm, const struct vm_config *config, struct err 
 		if (rc < 0)
 			return rc;
 	}
-	return 0;
-}
-
-static int add_irqchip(struct vm *vm, struct err *err)
-{
-	const uint64_t identity_map = LAYOUT_IDENTITY_MAP;
-
-	/* Intel without unrestricted guest needs these pages; others ignore them. */
-	if (ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0 && errno != EINVAL)
-		return err_sys(err, "KVM_SET_IDENTITY_MAP_ADDR");
-	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, LAYOUT_TSS) < 0)
-		return err_sys(err, "KVM_SET_TSS_ADDR");
-	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0)
-		return err_sys(err, "KVM_CREATE_IRQCHIP");
 	return 0;
 }
 
@@ -181,7 +167,7 @@ static int set_up(struct vm *vm, const struct vm_config *config, struct err *err
 	if (vm->fd < 0)
 		return err_sys(err, "KVM_CREATE_VM");
 	if ((rc = vcpu_signal_set_up(err)) < 0 || (rc = add_memory(vm, config, err)) < 0 ||
-	    (rc = add_irqchip(vm, err)) < 0 || (rc = add_cpus(vm, config->cpus, err)) < 0 ||
+	    (rc = irq_set_up(vm, err)) < 0 || (rc = add_cpus(vm, config->cpus, err)) < 0 ||
 	    (rc = loop_new(&vm->loop, err)) < 0 || (rc = vm->stop_fd = new_eventfd(err)) < 0 ||
 	    (rc = vm->call_fd = new_eventfd(err)) < 0 || (rc = vm->end_fd = new_eventfd(err)) < 0 ||
 	    (rc = vm->acks_fd = new_eventfd(err)) < 0 || (rc = new_registers(vm, err)) < 0 ||
@@ -200,6 +186,7 @@ int vm_new(struct kvm_host *kvm, const struct vm_config *config, struct vm **ret
 	vm->fd = vm->stop_fd = vm->call_fd = vm->end_fd = vm->acks_fd = -1;
 	vm->memory.fd = -1;
 	vm->serial.fd = config->serial_fd;
+	irq_init(vm);
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_cond_init(&vm->changed, NULL);
 	rc = set_up(vm, config, err);
@@ -241,6 +228,7 @@ void vm_free(struct vm *vm)
 		munmap(vm->registers, REGISTERS_SIZE);
 	kvm_host_close(&vm->kvm);
 	guest_memory_free(&vm->memory);
+	irq_release(vm);
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);
@@ -268,7 +256,7 @@ static void raise_line(void *arg)
 int vm_device_host(struct vm *vm, struct virtio_host *ret, int *ret_irq_fd, struct err *err)
 {
 	struct vm_line *line = &vm->lines[vm->n_devices];
-	struct kvm_irqfd irqfd = {.gsi = device_irq(vm->n_devices)};
+	int rc;
 
 	if (vm->n_devices == VM_MAX_DEVICES)
 		return err_set(err, ENOSPC, "a VM can have %u devices", VM_MAX_DEVICES);
@@ -277,9 +265,9 @@ int vm_device_host(struct vm *vm, struct virtio_host *ret, int *ret_irq_fd, stru
 		if (line->fd < 0)
 			return line->fd;
 		vm->lent = true;
-		irqfd.fd = (uint32_t)line->fd;
-		if (ioctl(vm->fd, KVM_IRQFD, &irqfd) < 0)
-			return err_sys(err, "KVM_IRQFD for line %u", irqfd.gsi);
+		rc = irq_connect(vm, device_irq(vm->n_devices), line->fd, err);
+		if (rc < 0)
+			return rc;
 	}
 	*ret = (struct virtio_host){
 		.memory = &vm->memory,
@@ -362,8 +350,20 @@ static int add_registers(struct vm *vm, struct err *err)
 
 /* ---- running ---- */
 
+/* Those of devices, and the serial port's: a driver of it wants one, though it never comes. */
+static uint32_t lines_in_use(const struct vm *vm)
+{
+	uint32_t lines = vm->serial.fd >= 0 ? 1u << SERIAL_IRQ : 0;
+
+	for (unsigned int i = 0; i < vm->n_devices; i++)
+		lines |= 1u << device_irq(i);
+	return lines;
+}
+
 int vm_boot(struct vm *vm, const struct boot_config *config, struct err *err)
 {
+	const struct mptable table = {
+		.cpus = vm->n_cpus, .lines = lines_in_use(vm), .pic = !vm->irq.split};
 	struct boot_config c = *config;
 	struct boot_entry entry;
 	BUF cmdline = BUF_INIT;
@@ -374,9 +374,9 @@ int vm_boot(struct vm *vm, const struct boot_config *config, struct err *err)
 		buf_addf(&cmdline, " virtio_mmio.device=4K@%#llx:%u",
 			 (unsigned long long)device_base(i), device_irq(i));
 	c.cmdline = buf_str(&cmdline);
+	irq_set_lines(vm, table.lines);
 	if ((rc = boot_load(&c, &vm->memory, &entry, err)) < 0 ||
-	    (rc = mptable_write(&vm->memory, vm->n_cpus, err)) < 0 ||
-	    (rc = add_registers(vm, err)) < 0)
+	    (rc = mptable_write(&vm->memory, &table, err)) < 0 || (rc = add_registers(vm, err)) < 0)
 		return rc;
 	for (unsigned int i = 0; i < vm->n_cpus; i++) {
 		rc = cpu_set_up(vm->cpus[i].fd, i, &entry, &vm->memory, err);

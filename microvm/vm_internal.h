@@ -8,6 +8,7 @@
 
 #include "base/loop.h"
 #include "microvm/bus.h"
+#include "microvm/irq.h"
 #include "microvm/microvm.h"
 #include "microvm/serial.h"
 #include "microvm/vcpu.h"
@@ -25,6 +26,7 @@ struct vm {
 	int fd;
 	struct guest_memory memory;
 	struct bus memory_bus;
+	struct irq irq;
 	struct serial serial;
 
 	struct virtio_device *devices[VM_MAX_DEVICES];

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "microvm/ioapic.h"
 #include "microvm/x86/layout.h"
 
 /* Chapter 4: everything is little-endian and packed. */
@@ -35,7 +36,7 @@ struct bus_entry {
 	char name[6];
 } __attribute__((packed));
 
-struct ioapic {
+struct ioapic_entry {
 	uint8_t type, id, version, flags;
 	uint32_t address;
 } __attribute__((packed));
@@ -53,12 +54,11 @@ enum { LINE_INT = 0, LINE_NMI = 1, LINE_EXTINT = 3 };
 #define CPU_BOOT      2
 #define APIC_VERSION  0x14
 #define ALL_APICS     0xff
-#define IOAPIC_PINS   24
 #define SPEC_REVISION 4 /* 1.4 */
 
 _Static_assert(sizeof(struct floating) + sizeof(struct header) +
 			       MPTABLE_MAX_CPUS * sizeof(struct processor) +
-			       sizeof(struct bus_entry) + sizeof(struct ioapic) +
+			       sizeof(struct bus_entry) + sizeof(struct ioapic_entry) +
 			       (IOAPIC_PINS + 2) * sizeof(struct line) <=
 		       LAYOUT_MPTABLE_SIZE,
 	       "the table has to fit where kernels look for it");
@@ -84,11 +84,11 @@ static uint8_t checksum(const uint8_t *p, size_t n)
 	return (uint8_t)-sum;
 }
 
-static void put_entries(struct writer *w, unsigned int cpus)
+static void put_entries(struct writer *w, const struct mptable *t)
 {
-	uint8_t ioapic_id = (uint8_t)cpus;
+	uint8_t ioapic_id = (uint8_t)t->cpus;
 
-	for (unsigned int i = 0; i < cpus; i++)
+	for (unsigned int i = 0; i < t->cpus; i++)
 		put(w,
 		    &(struct processor){.type = ENTRY_PROCESSOR,
 					.id = (uint8_t)i,
@@ -99,26 +99,29 @@ static void put_entries(struct writer *w, unsigned int cpus)
 		    sizeof(struct processor));
 	put(w, &(struct bus_entry){ENTRY_BUS, 0, {'I', 'S', 'A', ' ', ' ', ' '}},
 	    sizeof(struct bus_entry));
-	put(w, &(struct ioapic){ENTRY_IOAPIC, ioapic_id, 0x11, 1, LAYOUT_IOAPIC},
-	    sizeof(struct ioapic));
+	put(w, &(struct ioapic_entry){ENTRY_IOAPIC, ioapic_id, 0x11, 1, LAYOUT_IOAPIC},
+	    sizeof(struct ioapic_entry));
 	/* Flags 0 are those of the bus: edge-triggered, active high, as irqfd drives them. */
-	for (uint8_t pin = 0; pin < IOAPIC_PINS; pin++)
-		put(w, &(struct line){ENTRY_LINE, LINE_INT, 0, 0, pin, ioapic_id, pin},
+	for (uint8_t pin = 0; pin < IOAPIC_PINS; pin++) {
+		if (t->lines >> pin & 1)
+			put(w, &(struct line){ENTRY_LINE, LINE_INT, 0, 0, pin, ioapic_id, pin},
+			    sizeof(struct line));
+	}
+	if (t->pic)
+		put(w, &(struct line){ENTRY_LOCAL_LINE, LINE_EXTINT, 0, 0, 0, ALL_APICS, 0},
 		    sizeof(struct line));
-	put(w, &(struct line){ENTRY_LOCAL_LINE, LINE_EXTINT, 0, 0, 0, ALL_APICS, 0},
-	    sizeof(struct line));
 	put(w, &(struct line){ENTRY_LOCAL_LINE, LINE_NMI, 0, 0, 0, ALL_APICS, 1},
 	    sizeof(struct line));
 }
 
-int mptable_write(const struct guest_memory *m, unsigned int cpus, struct err *err)
+int mptable_write(const struct guest_memory *m, const struct mptable *t, struct err *err)
 {
 	uint8_t *base = guest_at(m, LAYOUT_MPTABLE, LAYOUT_MPTABLE_SIZE, true);
 
 	if (!base)
 		return err_set(err, EINVAL, "the guest's memory is too small for its tables");
-	if (cpus == 0 || cpus > MPTABLE_MAX_CPUS)
-		return err_set(err, EINVAL, "%u processors: 1 to %d are possible", cpus,
+	if (t->cpus == 0 || t->cpus > MPTABLE_MAX_CPUS)
+		return err_set(err, EINVAL, "%u processors: 1 to %d are possible", t->cpus,
 			       MPTABLE_MAX_CPUS);
 	memset(base, 0, LAYOUT_MPTABLE_SIZE);
 
@@ -138,7 +141,7 @@ int mptable_write(const struct guest_memory *m, unsigned int cpus, struct err *e
 	uint8_t *table = base + sizeof(f);
 	struct writer w = {.at = table + sizeof(h)};
 
-	put_entries(&w, cpus);
+	put_entries(&w, t);
 	h.length = (uint16_t)(w.at - table);
 	h.entries = w.entries;
 	memcpy(table, &h, sizeof(h));

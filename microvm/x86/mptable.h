@@ -8,6 +8,13 @@
 
 #define MPTABLE_MAX_CPUS 32
 
-int mptable_write(const struct guest_memory *m, unsigned int cpus, struct err *err) MUST_CHECK;
+struct mptable {
+	unsigned int cpus;
+	uint32_t lines; /* a bit for each pin of the I/O APIC that something is connected to */
+	bool pic;       /* there is one, at LINT0 of the local APICs */
+};
+
+int mptable_write(const struct guest_memory *m, const struct mptable *table,
+		  struct err *err) MUST_CHECK;
 
 #endif

@@ -107,6 +107,34 @@ random_file() { # NAME BYTES
 	"$BLOCKS" check "$T/blocks" "$SEED" 512 2
 }
 
+# Of a PC's interrupt controllers the guest's kernel finds those that the host's KVM has: lines below 5
+# are none of a device's.
+interrupts() { # LEGACY-LINES
+	truncate -s "$MIB" "$T/disk"
+	guest 4 -d "$T/disk" <<-END
+		set -e
+		echo "lines=\$(cd /sys/kernel/irq && ls -d [0-4] 2>/dev/null | wc -l)"
+		grep -c 'IO-APIC.*-edge.*virtio' /proc/interrupts
+		irq=\$(sed -n 's/^ *\([0-9]*\):.*virtio1$/\1/p' /proc/interrupts)
+		for cpu in 3 0 2 1; do
+			echo \$cpu >/proc/irq/\$irq/smp_affinity_list
+			blocks write /dev/vda $SEED 2 64 1
+			echo 3 >/proc/sys/vm/drop_caches
+			blocks check /dev/vda $SEED 64 1
+		done
+	END
+	says "lines=$1"
+}
+
+@test "interrupts move from processor to processor" {
+	interrupts 0
+}
+
+@test "the same where only KVM itself can have the I/O APIC" {
+	INSIDE=(env HULL_NO_SPLIT_IRQCHIP=1)
+	interrupts 5
+}
+
 @test "several processes write to disks at the same time" {
 	truncate -s $((4 * MIB)) "$T/one" "$T/two"
 	guest 2 -d "$T/one" -d "$T/two" <<-END

@@ -315,10 +315,11 @@ static uint8_t sum(const uint8_t *p, size_t n)
 static void mptable(void **state)
 {
 	struct fixture *f = *state;
+	struct mptable t = {.cpus = 32, .lines = 0xffffff, .pic = true};
 	const uint8_t *p;
 	uint16_t length;
 
-	assert_int_equal(mptable_write(&f->memory, 32, &f->e), 0);
+	assert_int_equal(mptable_write(&f->memory, &t, &f->e), 0);
 	p = guest_at(&f->memory, LAYOUT_MPTABLE, LAYOUT_MPTABLE_SIZE, false);
 	assert_memory_equal(p, "_MP_", 4);
 	assert_int_equal(sum(p, 16), 0);
@@ -326,8 +327,55 @@ static void mptable(void **state)
 	assert_memory_equal(p + 16, "PCMP", 4);
 	memcpy(&length, p + 20, 2);
 	assert_int_equal(sum(p + 16, length), 0);
-	assert_int_equal(mptable_write(&f->memory, 33, &f->e), -EINVAL);
-	assert_int_equal(mptable_write(&f->memory, 0, &f->e), -EINVAL);
+	t.cpus = 33;
+	assert_int_equal(mptable_write(&f->memory, &t, &f->e), -EINVAL);
+	t.cpus = 0;
+	assert_int_equal(mptable_write(&f->memory, &t, &f->e), -EINVAL);
+}
+
+/* Entries of eight bytes and these two first ones: type 3 is a line, 4 one of the local APICs. */
+static bool has_entry(const struct fixture *f, uint8_t type, uint8_t kind)
+{
+	const uint8_t *p = guest_at(&f->memory, LAYOUT_MPTABLE, LAYOUT_MPTABLE_SIZE, false);
+	unsigned int left = p[16 + 34];
+
+	for (p += 16 + 44; left--; p += p[0] == 0 ? 20 : 8) {
+		if (p[0] == type && p[1] == kind)
+			return true;
+	}
+	return false;
+}
+
+static unsigned int count_lines(const struct fixture *f, uint32_t *ret_pins)
+{
+	const uint8_t *p = guest_at(&f->memory, LAYOUT_MPTABLE, LAYOUT_MPTABLE_SIZE, false);
+	unsigned int left = p[16 + 34], n = 0;
+
+	*ret_pins = 0;
+	for (p += 16 + 44; left--; p += p[0] == 0 ? 20 : 8) {
+		if (p[0] != 3)
+			continue;
+		assert_int_equal(p[5], p[7]); /* the bus's line is the pin */
+		*ret_pins |= 1u << p[7];
+		n++;
+	}
+	return n;
+}
+
+static void mptable_lines(void **state)
+{
+	struct fixture *f = *state;
+	struct mptable t = {.cpus = 2, .lines = 0x8000e0};
+	uint32_t pins;
+
+	assert_int_equal(mptable_write(&f->memory, &t, &f->e), 0);
+	assert_int_equal(count_lines(f, &pins), 4);
+	assert_int_equal(pins, 0x8000e0);
+	assert_true(has_entry(f, 4, 1));  /* the NMI */
+	assert_false(has_entry(f, 4, 3)); /* no PIC */
+	t.pic = true;
+	assert_int_equal(mptable_write(&f->memory, &t, &f->e), 0);
+	assert_true(has_entry(f, 4, 3));
 }
 
 static void too_little_memory(void **state)
@@ -365,6 +413,7 @@ int main(void)
 		TEST(bzimage),
 		TEST(hostile_bzimage),
 		TEST(mptable),
+		TEST(mptable_lines),
 		TEST(too_little_memory),
 	};
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -210,6 +211,81 @@ static void doorbell(void **state)
 	vm_free(vm);
 }
 
+#define STORE(address, value) 0xc7, 0x05, BYTES(address), BYTES(value) /* movl $value, address */
+#define TEST(address, value)  0xf7, 0x05, BYTES(address), BYTES(value) /* testl */
+#define BYTES(n)              BYTE(n, 0), BYTE(n, 8), BYTE(n, 16), BYTE(n, 24)
+#define BYTE(n, shift)        (uint8_t)((n) >> (shift))
+
+/*
+ * The local APIC is switched on, and pin 5 of the I/O APIC, the first device's, becomes its vector
+ * 0x41. No processor ever takes the interrupt, so it stays in the request register. Edges before
+ * the pin was set are lost, hence the many.
+ */
+static void expect_interrupt(void)
+{
+	struct vm *vm = new_vm(1, -1);
+	struct pollfd p = {.fd = vm_wait_fd(vm), .events = POLLIN};
+	struct virtio_host host;
+	struct virtio_device *d = NULL;
+	struct err e = ERR_INIT;
+	const uint64_t one = 1;
+	int irq_fd;
+
+	if (vm_device_host(vm, &host, &irq_fd, &e) < 0 || virtio_rng_new(&host, &d, &e) < 0 ||
+	    vm_add_device(vm, d, &e) < 0)
+		fail_msg("%s", e.msg);
+	BOOT(vm, STORE(0xfee000f0u, 0x1ff), STORE(0xfec00000u, 0x1b), STORE(0xfec00010u, 0),
+	     STORE(0xfec00000u, 0x1a), STORE(0xfec00010u, 0x41), TEST(0xfee00220u, 2), 0x74,
+	     0xf4, /* jz to the test */
+	     RESET);
+	for (int i = 0; i < 6000 && poll(&p, 1, 10) == 0; i++)
+		assert_int_equal(write(irq_fd, &one, sizeof(one)), sizeof(one));
+	assert_int_equal(wait_end(vm), VM_RESET);
+	vm_free(vm);
+}
+
+static void interrupt(void **state)
+{
+	(void)state;
+	expect_interrupt();
+}
+
+static void interrupt_of_kvms_ioapic(void **state)
+{
+	(void)state;
+	setenv("HULL_NO_SPLIT_IRQCHIP", "1", 1);
+	expect_interrupt();
+	unsetenv("HULL_NO_SPLIT_IRQCHIP");
+}
+
+/* KVM's has all pins, ours as many as there are devices for. */
+static void pins_of_the_ioapic(void **state)
+{
+	struct err e = ERR_INIT;
+	struct kvm_host kvm;
+	uint32_t version;
+
+	(void)state;
+	for (int forced = 0; forced < 2; forced++) {
+		if (forced)
+			setenv("HULL_NO_SPLIT_IRQCHIP", "1", 1);
+
+		struct vm *vm = new_vm(1, -1);
+
+		if (kvm_host_open(-1, &kvm, &e) < 0)
+			fail_msg("%s", e.msg);
+		version = kvm.split_irqchip ? 0x60011 : 0x170011;
+		kvm_host_close(&kvm);
+		add_rng(vm);
+		add_rng(vm);
+		BOOT(vm, STORE(0xfec00000u, 1), 0xa1, BYTES(0xfec00010u), /* mov 0xfec00010, %eax */
+		     0x3d, BYTES(version), 0x75, 0x07, RESET, 0x0f, 0x0b); /* cmp; jne ud2; ud2 */
+		assert_int_equal(wait_end(vm), VM_RESET);
+		vm_free(vm);
+	}
+	unsetenv("HULL_NO_SPLIT_IRQCHIP");
+}
+
 static void command_line(void **state)
 {
 	struct vm *vm = new_vm(1, -1);
@@ -317,6 +393,9 @@ int main(void)
 		cmocka_unit_test(registers_are_memory),
 		cmocka_unit_test(nobodys_address),
 		cmocka_unit_test(doorbell),
+		cmocka_unit_test(interrupt),
+		cmocka_unit_test(interrupt_of_kvms_ioapic),
+		cmocka_unit_test(pins_of_the_ioapic),
 		cmocka_unit_test(command_line),
 		cmocka_unit_test(stop_while_spinning),
 		cmocka_unit_test(pause_and_resume),
