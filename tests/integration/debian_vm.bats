@@ -62,6 +62,12 @@ teardown() {
 	cmp "$BUNDLE/layers/in" "$BUNDLE/layers/out"
 }
 
+# A program for a line of the shell's input.  It has the terminal itself, as the shell's editor of lines
+# keeps a signal until a line has come.
+await_resize() {
+	echo "bash -c 'trap \"echo win\"\"ch; exit\" WINCH; echo re\"\"ady; while :; do sleep 0.1; done'"
+}
+
 @test "a terminal with job control, line editing and resize" {
 	config '.process.terminal = true'
 	args bash --norc
@@ -70,13 +76,11 @@ teardown() {
 		echo '!wait going'
 		printf '\032\n' # ^Z
 		echo '!wait Stopped'
-		echo 'kill -KILL %1; wait; trap "echo win""ch" WINCH; echo re""ady'
+		echo "kill -KILL %1; wait; $(await_resize)"
 		echo '!wait ready'
 		echo '!size 50x132'
-		# The trap waits for a command when the signal comes before the prompt.
-		echo 'until stty size | grep "50 132"; do sleep 0.1; done'
 		echo '!wait winch'
-		echo 'exit 3'
+		echo 'stty size; exit 3'
 	} >"$T/in"
 	expect 3 "$PEER" pty 24x80 "$RUNTIME" --root "$STATE" run --bundle "$BUNDLE" "$ID" <"$T/in"
 	says '/dev/pts/0'
@@ -105,7 +109,7 @@ teardown() {
 	args sleep 1000
 	run_detached
 	{
-		echo 'tty; stty size; trap "echo win""ch" WINCH; echo re""ady'
+		echo "tty; stty size; $(await_resize)"
 		echo '!wait ready'
 		echo '!size 40x111'
 		echo '!wait winch'
