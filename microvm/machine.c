@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "microvm/tap.h"
+#include "microvm/virtio/balloon.h"
 #include "microvm/virtio/blk.h"
 #include "microvm/virtio/fs.h"
 #include "microvm/virtio/rng.h"
@@ -75,6 +76,25 @@ static int add_entropy(struct machine *m, struct err *err)
 	if (rc == 0)
 		rc = virtio_rng_new(&host, &d, err);
 	return rc < 0 ? rc : vm_add_device(m->vm, d, err);
+}
+
+/*
+ * What the guest does not use goes back to the host by itself: free pages that it reports. The balloon
+ * is for a host that asks, and is given up rather than that a process of the guest is killed.
+ */
+static int add_balloon(struct machine *m, struct err *err)
+{
+	const struct balloon_config config = {
+		.deflate_on_oom = true,
+		.stats = true,
+		.reporting = true,
+	};
+	struct virtio_host host;
+	int rc = vm_device_host(m->vm, &host, NULL, err);
+
+	if (rc == 0)
+		rc = virtio_balloon_new(&host, &config, &m->balloon, err);
+	return rc < 0 ? rc : vm_add_device(m->vm, m->balloon, err);
 }
 
 /* A device takes its descriptor over, and a lock goes with the open file. */
@@ -167,7 +187,8 @@ static int set_up(struct machine *m, struct kvm_host *kvm, const struct machine_
 
 	/* The server is forked first of all: it must not hold the descriptors of other devices. */
 	if (rc < 0 || (rc = add_files(m, c, err)) < 0 || (rc = add_sockets(m, c, err)) < 0 ||
-	    (rc = add_entropy(m, err)) < 0 || (rc = add_disks_and_nets(m, c, err)) < 0 ||
+	    (rc = add_entropy(m, err)) < 0 || (rc = add_balloon(m, err)) < 0 ||
+	    (rc = add_disks_and_nets(m, c, err)) < 0 ||
 	    (rc = boot(m, c, err)) < 0 || (rc = fsd_server_wait(&m->files, err)) < 0)
 		return rc;
 	return vm_start(m->vm, err);

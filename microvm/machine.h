@@ -55,11 +55,12 @@ struct machine_config {
 struct machine {
 	struct vm *vm;
 	struct fsd_server files;
+	struct virtio_device *balloon; /* its VM owns it; see virtio/balloon.h */
 };
 
 #define MACHINE_INIT                                                                               \
 	{                                                                                          \
-		NULL, FSD_SERVER_INIT                                                              \
+		NULL, FSD_SERVER_INIT, NULL                                                        \
 	}
 
 /* The caller has one thread; when it returns the guest runs. *ret is MACHINE_INIT after a failure. */
