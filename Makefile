@@ -352,7 +352,7 @@ cover: ## lines that the unit and integration tests reach
 	$(Q)lcov --list $(O)/cover/hull.info
 
 BENCH := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
-$(O)/tests/bench/alternate: tests/bench/alternate.c $(O)/.flags
+$(O)/tests/bench/%: tests/bench/%.c $(O)/.flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(STD) $(WARN) -O2 -static -o $@ $<
