@@ -59,6 +59,7 @@ OCI_SRCS := $(wildcard runtime/oci/*.c)
 CHECK_SRCS := $(wildcard microvm/check/*.c)
 GUEST_SRCS := $(wildcard microvm/guest/*.c)
 VMM_SRCS := $(wildcard runtime/vmm/*.c)
+NETDEV_SRCS := $(wildcard namespaces/netdev/*.c)
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 lib = $(O)/lib$(1).a
 libs = $(foreach m,$(1),$(call lib,$(m)))
@@ -88,6 +89,7 @@ $(foreach m,$(MODULES),$(eval $(call module_rule,$(m),$(call module_srcs,$(m))))
 $(eval $(call module_rule,oci,$(filter-out runtime/oci/main.c,$(OCI_SRCS))))
 $(eval $(call module_rule,check,$(CHECK_SRCS)))
 $(eval $(call module_rule,guest,$(filter-out microvm/guest/main.c,$(GUEST_SRCS))))
+$(eval $(call module_rule,netdev,$(filter-out namespaces/netdev/main.c,$(NETDEV_SRCS))))
 
 $(O)/%.o: %.c $(O)/.flags | $(O)/.headers
 	@mkdir -p $(@D)
@@ -142,8 +144,9 @@ ENTRY := -Wl,-u,hull_entry -Wl,-e,hull_entry
 endif
 endif
 
-# Linked dynamically: Debian has no static libmnl. It runs only for containers with netDevices.
-$(O)/hull-netdev: $(call obj,namespaces/netdev/main.c) $(call libs,base)
+# Linked dynamically: Debian has no static libmnl. It runs only for containers with netDevices and
+# for virtual machines with a network.
+$(O)/hull-netdev: $(call obj,namespaces/netdev/main.c) $(call libs,netdev base)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -pie -Wl,-z,relro,-z,now -o $@ $^ -lmnl
 
@@ -285,8 +288,8 @@ HARDWARE_KVM := $(shell grep -qwE 'svm|vmx' /proc/cpuinfo && test -w /dev/kvm &&
 
 # --- checks of the source ---
 
-ALL_SRCS := $(SRCS) $(OCI_SRCS) $(CHECK_SRCS) $(GUEST_SRCS) $(VMM_SRCS)
-HEADERS := $(filter-out base/musl.h,$(wildcard $(addsuffix /*.h,$(foreach m,$(MODULES),$(call dirs,$(m))) runtime/oci runtime/vmm microvm/check microvm/guest)))
+ALL_SRCS := $(SRCS) $(OCI_SRCS) $(CHECK_SRCS) $(GUEST_SRCS) $(VMM_SRCS) $(NETDEV_SRCS)
+HEADERS := $(filter-out base/musl.h,$(wildcard $(addsuffix /*.h,$(foreach m,$(MODULES),$(call dirs,$(m))) runtime/oci runtime/vmm microvm/check microvm/guest namespaces/netdev)))
 
 .PHONY: lint layers headers analyze format format-check
 lint: ## banned functions, close-on-exec, SPDX lines, shellcheck, codespell

@@ -28,6 +28,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/netconf.h"
 
 /* ---- namespaces (clone.c, idmap.c) ---- */
 
@@ -459,6 +460,35 @@ struct ns_netdev {
 int ns_netdev_move(int from_fd, int to_fd, const struct ns_netdev *devs, size_t n,
 		   char (*ret_names)[NS_NETDEV_NAME_LEN], const char *helper,
 		   struct err *err) MUST_CHECK;
+
+/*
+ * The interfaces of a network namespace in the hands of somebody else than its IP stack
+ * (netdev_take.c): for each one a tap, whose descriptor is as good as the interface.
+ */
+struct ns_taken {
+	struct netconf *conf;        /* owned */
+	int taps[NETCONF_LINKS_MAX]; /* one for each of conf's links; owned */
+};
+
+#define NS_TAKEN_INIT                                                                              \
+	{                                                                                          \
+		NULL,                                                                              \
+		{                                                                                  \
+			-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1             \
+		}                                                                                  \
+	}
+
+/*
+ * C: takes over every interface of the caller's network namespace that is up, but lo; all of them or
+ * none. Without one conf is NULL. It ends with the taps; what is left on the interfaces then goes by
+ * ns_netdev_release. An error names the interface and what stands in the way. helper: as above.
+ */
+int ns_netdev_take(struct ns_taken *ret, const char *helper, struct err *err) MUST_CHECK;
+
+/* P: gives the interfaces of a network namespace back whose taps are gone. */
+int ns_netdev_release(int netns_fd, const char *helper, struct err *err) MUST_CHECK;
+
+void ns_taken_release(struct ns_taken *t);
 
 /* C: sets lo up in the caller's network namespace. */
 int ns_loopback_up(struct err *err) MUST_CHECK;

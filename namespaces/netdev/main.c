@@ -12,6 +12,8 @@
  * permanent ones of global scope are read before and added again. All devices move or none: those
  * moved already go back when a later one fails.
  *
+ * take.c has the program's other jobs, which begin with a word.
+ *
  * Prints the devices' new names, one a line. On failure one line of explanation on standard error;
  * the exit status is the errno.
  */
@@ -32,6 +34,7 @@
 #include "base/mem.h"
 #include "base/netlink.h"
 #include "base/parse.h"
+#include "namespaces/netdev/netdev.h"
 
 #define MAX_ADDRESS_LEN 16
 #define DUMP_ATTEMPTS   16
@@ -347,7 +350,7 @@ static int run(struct mover *m, struct device *devs, size_t n, struct err *err)
 	return rc;
 }
 
-int main(int argc, char **argv)
+static int move_main(int argc, char **argv)
 {
 	struct mover m = {.from = NETLINK_INIT, .to = NETLINK_INIT};
 	size_t n = argc > 3 ? ((size_t)argc - 3) / 2 : 0;
@@ -378,4 +381,13 @@ int main(int argc, char **argv)
 	if (rc < 0)
 		fprintf(stderr, "%s\n", err.msg);
 	return -rc;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "take") == 0)
+		return take_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "release") == 0)
+		return release_main(argc - 1, argv + 1);
+	return move_main(argc, argv);
 }

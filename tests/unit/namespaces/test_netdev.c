@@ -15,12 +15,18 @@
 #include <linux/capability.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/capability.h>
+#include <sys/socket.h>
 
+#include "base/fd.h"
 #include "base/netlink.h"
 #include "namespaces/namespaces.h"
 #include "tests/unit/leaks.h"
@@ -123,6 +129,36 @@ static int add_address(const char *name, const char *text, uint8_t prefix, uint8
 		mnl_attr_put(request, IFA_CACHEINFO, sizeof(times), &times);
 	CHECK(netlink_talk(&nl_a, request, NULL, NULL) == 0);
 	return 0;
+}
+
+static int set_link_down(struct netlink *nl, const char *name)
+{
+	_Alignas(struct nlmsghdr) char buf[NETLINK_REQUEST_MAX];
+	struct nlmsghdr *request = netlink_request(buf, RTM_SETLINK, 0);
+	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
+
+	info->ifi_index = (int)if_nametoindex(name);
+	info->ifi_change = IFF_UP;
+	return netlink_talk(nl, request, NULL, NULL);
+}
+
+static int count_ingress(const struct nlmsghdr *message, void *data)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
+
+	*(int *)data += tc->tcm_parent == TC_H_INGRESS;
+	return MNL_CB_OK;
+}
+
+/* Interfaces of A that have an ingress qdisc. */
+static int n_ingress(void)
+{
+	_Alignas(struct nlmsghdr) char buf[NETLINK_REQUEST_MAX];
+	struct nlmsghdr *request = netlink_request(buf, RTM_GETQDISC, NLM_F_DUMP);
+	int n = 0;
+
+	mnl_nlmsg_put_extra_header(request, sizeof(struct tcmsg));
+	return netlink_talk(&nl_a, request, count_ingress, &n) < 0 ? -1 : n;
 }
 
 struct seen_link {
@@ -363,6 +399,153 @@ static int loopback(void *arg)
 	return 0;
 }
 
+/* ---- taking over ---- */
+
+#define MARK "a frame of the test's own, long enough not to be padded by anybody on its way"
+
+struct frame {
+	struct ethhdr eth;
+	char mark[sizeof(MARK)];
+} __attribute__((packed));
+
+static struct frame frame_from(uint8_t last)
+{
+	struct frame f = {
+		.eth = {.h_dest = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+			.h_source = {2, 0, 0, 0, 0, last},
+			.h_proto = htons(0x88b5)}, /* for experiments */
+		.mark = MARK,
+	};
+
+	return f;
+}
+
+/* Reads until the frame comes; what else arrives is the kernels' own. */
+static int expect_frame(int fd, size_t skip, const struct frame *want)
+{
+	char buf[2048];
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	for (int i = 0; i < 100; i++) {
+		ssize_t n;
+
+		CHECK(poll(&p, 1, 10000) == 1);
+		n = read(fd, buf, sizeof(buf));
+		if (n == (ssize_t)(skip + sizeof(*want)) &&
+		    !memcmp(buf + skip, want, sizeof(*want)))
+			return 0;
+	}
+	fprintf(stderr, "# the frame does not arrive\n");
+	return 1;
+}
+
+static int packet_socket(int netns, const char *name)
+{
+	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_protocol = htons(0x88b5)};
+	int fd;
+
+	if (setns(netns, CLONE_NEWNET) < 0)
+		return -1;
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(0x88b5));
+	to.sll_ifindex = (int)if_nametoindex(name);
+	if (bind(fd, (struct sockaddr *)&to, sizeof(to)) < 0 || setns(ns_a, CLONE_NEWNET) < 0)
+		return -1;
+	return fd;
+}
+
+static int frames_pass(int tap)
+{
+	const struct frame there = frame_from(1), back = frame_from(2);
+	char with_header[10 + sizeof(back)] = {0}; /* struct virtio_net_hdr */
+	CLOSE_FD int peer = packet_socket(ns_b, "peer0");
+
+	CHECK(peer >= 0);
+	CHECK(write(peer, &there, sizeof(there)) == sizeof(there));
+	CHECK(expect_frame(tap, 10, &there) == 0);
+	memcpy(with_header + 10, &back, sizeof(back));
+	CHECK(write(tap, with_header, sizeof(with_header)) == sizeof(with_header));
+	CHECK(expect_frame(peer, 0, &back) == 0);
+	return 0;
+}
+
+/* dev0 in A, which is up, its other end in B. */
+static int make_wire(void)
+{
+	const struct ns_netdev peer = {"peer0", NULL};
+	struct err e = ERR_INIT;
+	int rc = make_namespaces() ?: make_veth(&nl_a, "dev0", "peer0");
+
+	if (rc)
+		return rc;
+	CHECK_RC(ns_netdev_move(ns_a, ns_b, &peer, 1, NULL, helper(), &e), 0, e);
+	CHECK(add_address("dev0", "192.0.2.1", 24, RT_SCOPE_UNIVERSE, 0) == 0);
+	return set_up("dev0");
+}
+
+static int takes_over(void *arg)
+{
+	struct ns_taken t = NS_TAKEN_INIT, other = NS_TAKEN_INIT;
+	struct err e = ERR_INIT;
+	struct seen_link l;
+	int rc = make_wire();
+
+	(void)arg;
+	if (rc)
+		return rc;
+	rc = ns_netdev_take(&t, helper(), &e);
+	if (rc == -ENOTSUP || rc == -ENOENT || rc == -ENODEV)
+		SKIP_CHILD("%s", e.msg);
+	CHECK_RC(rc, 0, e);
+	CHECK(t.conf && t.conf->n_links == 1 && strcmp(t.conf->links[0].name, "dev0") == 0);
+	CHECK(t.conf->links[0].mtu == 1400 && t.conf->n_addresses >= 1 && t.conf->n_routes >= 1);
+	CHECK(t.taps[0] >= 0 && t.taps[1] == -1);
+	CHECK(get_link(&nl_a, "dev0", &l) == 0);
+	CHECK(memcmp(t.conf->links[0].mac, l.mac, sizeof(l.mac)) == 0);
+	CHECK(get_link(&nl_a, "hull0", &l) == 0 && l.mtu == 1400 && l.flags & IFF_UP);
+	CHECK(strcmp(addresses(&nl_a, l.index), "") == 0);
+	CHECK(frames_pass(t.taps[0]) == 0);
+
+	/* One at a time. */
+	CHECK(set_link_down(&nl_a, "hull0") == 0);
+	CHECK_RC(ns_netdev_take(&other, helper(), &e), -EBUSY, e);
+	CHECK(strstr(e.msg, "'dev0'") && strstr(e.msg, "another virtual machine"));
+	CHECK(!exists(&nl_a, "hull1") && !other.conf && other.taps[0] == -1);
+	/* As long as it lives, it stays. */
+	CHECK_RC(ns_netdev_release(ns_a, helper(), &e), 0, e);
+	CHECK_RC(ns_netdev_take(&other, helper(), &e), -EBUSY, e);
+	ns_taken_release(&t);
+	CHECK(!exists(&nl_a, "hull0"));
+	/* What is left of it is in nobody's way. */
+	CHECK_RC(ns_netdev_take(&t, helper(), &e), 0, e);
+	CHECK(frames_pass(t.taps[0]) == 0);
+	ns_taken_release(&t);
+	CHECK(n_ingress() == 1);
+	CHECK_RC(ns_netdev_release(ns_a, helper(), &e), 0, e);
+	CHECK(n_ingress() == 0);
+	return 0;
+}
+
+static int takes_nothing(void *arg)
+{
+	struct ns_taken t = NS_TAKEN_INIT;
+	struct err e = ERR_INIT;
+	int rc = make_wire();
+
+	(void)arg;
+	if (rc)
+		return rc;
+	CHECK_RC(ns_loopback_up(&e), 0, e);
+	CHECK(set_link_down(&nl_a, "dev0") == 0);
+	CHECK_RC(ns_netdev_take(&t, "/no/such/helper", &e), 0, e);
+	CHECK(!t.conf && t.taps[0] == -1);
+	CHECK(set_up("dev0") == 0);
+	CHECK(ns_netdev_take(&t, "/no/such/helper", &e) < 0);
+	CHECK_RC(ns_netdev_take(&t, "/bin/true", &e), -EPROTO, e);
+	CHECK(strstr(e.msg, "hull-netdev: no configuration of a network"));
+	CHECK(!t.conf && t.taps[0] == -1 && !exists(&nl_a, "hull0") && n_ingress() == 0);
+	return 0;
+}
+
 static void run_root(int (*fn)(void *))
 {
 	need_root();
@@ -399,12 +582,25 @@ static void test_loopback(void **state)
 	run_root(loopback);
 }
 
+static void test_take(void **state)
+{
+	(void)state;
+	run_root(takes_over);
+}
+
+static void test_take_nothing(void **state)
+{
+	(void)state;
+	run_root(takes_nothing);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_move),     cmocka_unit_test(test_move_names),
-		cmocka_unit_test(test_conflict), cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_loopback),
+		cmocka_unit_test(test_move),         cmocka_unit_test(test_move_names),
+		cmocka_unit_test(test_conflict),     cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_loopback),     cmocka_unit_test(test_take),
+		cmocka_unit_test(test_take_nothing),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
