@@ -227,6 +227,7 @@ $(eval $(call unit_rule,microvm,microvm base))
 $(eval $(call unit_rule,runtime,$(MODULES)))
 $(eval $(call unit_rule,oci,oci $(MODULES)))
 $(eval $(call unit_rule,check,check base))
+$(eval $(call unit_rule,netdev,netdev guest $(MODULES)))
 # Runs the program.
 $(O)/tests/unit/namespaces/test_netdev: | $(O)/hull-netdev
 .PRECIOUS: $(O)/%.o

@@ -49,6 +49,7 @@ enum proto_op {
 	/* SOURCE FS_TYPE TARGET [MOUNT_FLAGS] [DATA]; TARGET lies below PROTO_GUEST_DIR */
 	PROTO_MOUNT_FS,
 	PROTO_UMOUNT, /* TARGET */
+	/* ID NETWORK: what the network namespace of that container, not created yet, is to have */
 	PROTO_NET_CONFIG,
 	/*
 	 * ID CONFIG [TOKEN_…] [ROWS COLUMNS] [NO_PIVOT] [NO_NEW_KEYRING] -> PID. The process waits for
@@ -113,6 +114,7 @@ enum proto_field {
 	PROTO_F_TEXT,     /* string */
 	PROTO_F_NO_PIVOT, /* u32, not 0: create --no-pivot, and so on */
 	PROTO_F_NO_NEW_KEYRING,
+	PROTO_F_NETWORK, /* bytes: base/netconf.h */
 };
 
 enum proto_event {

@@ -337,11 +337,21 @@ static int serve_hooks(struct setup *s, struct err *err)
 	return hooks_run(&s->spec->hooks, HOOK_CREATE_RUNTIME, s->container, "creating", err);
 }
 
+/* The network comes from the configuration or from who asks for the container. */
+static int serve_network(struct setup *s, struct err *err)
+{
+	const struct create_options *o = s->options;
+	int rc = s->spec->n_net_devices > 0 ? move_devices(s, err) : 0;
+
+	return rc == 0 && o->furnish_network ? o->furnish_network(o->network_arg, s->child.pid, err)
+					     : rc;
+}
+
 static int serve_request(void *arg, enum sync_type type, struct err *err)
 {
 	struct setup *s = arg;
 
-	return type == SYNC_NET_DEVICES ? move_devices(s, err) : serve_hooks(s, err);
+	return type == SYNC_NET_DEVICES ? serve_network(s, err) : serve_hooks(s, err);
 }
 
 /* What the child needs beside its state directory. */

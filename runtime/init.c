@@ -47,7 +47,7 @@ static int enter_namespaces(struct setup *s, struct err *err)
 	 */
 	if (rc == 0 && !userns)
 		rc = cgroup_join(s->cgroup, 0, s->born_in_v2, err);
-	if (rc == 0 && spec->n_net_devices > 0) {
+	if (rc == 0 && (spec->n_net_devices > 0 || s->options->furnish_network)) {
 		rc = sync_tell(s->child.sync[1], SYNC_NET_DEVICES, err);
 		if (rc == 0)
 			rc = sync_expect(s->child.sync[1], SYNC_GO, NULL, err);

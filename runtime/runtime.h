@@ -89,6 +89,12 @@ struct create_options {
 	bool detach;       /* run only */
 	bool keep;         /* run only: leave the container after its end */
 	bool no_subreaper; /* run only */
+	/*
+	 * Gives the network namespace of process pid what it is to have, before sysctls are written
+	 * and hooks run. Only for a container that has one of its own. NULL: nothing is given.
+	 */
+	int (*furnish_network)(void *arg, pid_t pid, struct err *err);
+	void *network_arg;
 };
 
 int container_create(struct runtime *rt, const char *id, const struct create_options *o,

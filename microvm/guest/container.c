@@ -83,10 +83,16 @@ static void remove_bundle(const struct guest *g, const char *id)
 		(void)!path_remove_tree(dir, id, NULL);
 }
 
+static int furnish(void *arg, pid_t pid, struct err *err)
+{
+	return net_furnish(arg, pid, err);
+}
+
 int op_create(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
 	      int fd, struct err *err)
 {
 	const struct process *p = arg;
+	const struct netconf *network = guest_network_of(g, q->container);
 	int rc = container_check_id(q->container, err);
 
 	if (rc < 0)
@@ -100,6 +106,8 @@ int op_create(struct runtime *rt, const struct guest *g, const struct request *q
 		.pid_file = pid_file,
 		.no_pivot = q->no_pivot,
 		.no_new_keyring = q->no_new_keyring,
+		.furnish_network = network ? furnish : NULL,
+		.network_arg = (void *)network,
 	};
 
 	rc = make_bundle(bundle, q->text, err);

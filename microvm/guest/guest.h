@@ -45,6 +45,8 @@ struct guest {
 	unsigned int n_jobs, next_job;
 	struct process *processes;
 	unsigned int n_processes;
+	char *network_of;        /* the container that network is for; NULL: none */
+	struct netconf *network; /* as NET_CONFIG gave it, until the container is created */
 
 	struct err end; /* why the agent ends; code 0: it was asked to */
 };
@@ -68,6 +70,9 @@ int guest_connect(const struct guest *g, uint32_t port, struct err *err) MUST_CH
 
 /* Answers q now or later; takes what it owns. */
 void guest_serve(struct guest *g, struct request *q);
+/* What NET_CONFIG has given for it, or NULL. */
+const struct netconf *guest_network_of(const struct guest *g, const char *container);
+void guest_forget_network(struct guest *g);
 
 /* ---- job.c: children that do the work ---- */
 
@@ -121,6 +126,15 @@ int process_wait(struct guest *g, struct process *p, struct request *q, struct e
 /* The container has been deleted: its ended processes are forgotten, the others when they end. */
 void process_forget(struct guest *g, const char *container);
 void process_reap(struct guest *g); /* all children that have ended, jobs included */
+
+/* ---- net.c: a container's network ---- */
+
+/*
+ * Moves an interface for each of conf's links, found by its hardware address, from the caller's network
+ * namespace to that of process pid, and configures it there. The caller is a child of the agent's: it
+ * may end in either namespace when this fails.
+ */
+int net_furnish(const struct netconf *conf, pid_t pid, struct err *err) MUST_CHECK;
 
 /* ---- oom.c ---- */
 

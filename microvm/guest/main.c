@@ -58,6 +58,7 @@ static int run(const struct guest_place *place, uint64_t boot_ns, struct err *er
 		rc = guest_run(&g, err);
 	job_free_all(&g);
 	process_free_all(&g);
+	guest_forget_network(&g);
 	if (g.loop)
 		loop_free(g.loop);
 	proto_reader_release(&g.in);

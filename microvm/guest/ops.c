@@ -103,6 +103,8 @@ static void done_process(struct guest *g, struct request *q, void *arg, const st
 		process_free(g, p);
 		return;
 	}
+	if (q->op == PROTO_CREATE && guest_network_of(g, q->container))
+		guest_forget_network(g);
 	/* It runs, with or without its terminal: its end is told as any. */
 	if (take_process(g, q, p, output, &err) < 0) {
 		guest_fail(g, q, &err);
@@ -185,6 +187,19 @@ static int serve_signal(struct guest *g, struct request *q, job_fn *fn, job_done
 	return answer(g, q);
 }
 
+/* Used, and used up, by the CREATE of that container; a later one for the same time takes its place. */
+static int serve_network(struct guest *g, struct request *q, job_fn *fn, job_done_fn *done,
+			 struct err *err)
+{
+	(void)fn;
+	(void)done;
+	(void)err;
+	guest_forget_network(g);
+	g->network_of = ptr_take(&q->container);
+	g->network = ptr_take(&q->network);
+	return answer(g, q);
+}
+
 static int serve_wait(struct guest *g, struct request *q, job_fn *fn, job_done_fn *done,
 		      struct err *err)
 {
@@ -239,6 +254,7 @@ static const struct {
 } ops[PROTO_OP_END] = {
 	[PROTO_MOUNT_FS] = {serve_job, op_mount, done_plain},
 	[PROTO_UMOUNT] = {serve_job, op_umount, done_plain},
+	[PROTO_NET_CONFIG] = {serve_network, NULL, NULL},
 	[PROTO_CREATE] = {serve_process, op_create, done_process},
 	[PROTO_START] = {serve_job, op_start, done_plain},
 	[PROTO_EXEC] = {serve_process, op_exec, done_process},
@@ -254,6 +270,19 @@ static const struct {
 	[PROTO_PS] = {serve_job, op_ps, done_ps},
 	[PROTO_SHUTDOWN] = {serve_shutdown, NULL, NULL},
 };
+
+const struct netconf *guest_network_of(const struct guest *g, const char *container)
+{
+	return g->network_of && strcmp(g->network_of, container) == 0 ? g->network : NULL;
+}
+
+void guest_forget_network(struct guest *g)
+{
+	free(g->network_of);
+	free(g->network);
+	g->network_of = NULL;
+	g->network = NULL;
+}
 
 void guest_serve(struct guest *g, struct request *q)
 {

@@ -16,7 +16,7 @@
 #define SIZE    (F(ROWS) | F(COLUMNS))
 #define PROCESS (F(ID) | F(EXEC_ID))
 
-_Static_assert(PROTO_F_NO_NEW_KEYRING < 64, "a field is a bit");
+_Static_assert(PROTO_F_NETWORK < 64, "a field is a bit");
 
 static const struct {
 	bool known;
@@ -24,6 +24,7 @@ static const struct {
 } rules[PROTO_OP_END] = {
 	[PROTO_MOUNT_FS] = {true, F(SOURCE) | F(FS_TYPE) | F(TARGET), F(MOUNT_FLAGS) | F(DATA)},
 	[PROTO_UMOUNT] = {true, F(TARGET), 0},
+	[PROTO_NET_CONFIG] = {true, F(ID) | F(NETWORK), 0},
 	[PROTO_CREATE] = {true, F(ID) | F(CONFIG), TOKENS | SIZE | F(NO_PIVOT) | F(NO_NEW_KEYRING)},
 	[PROTO_START] = {true, F(ID), 0},
 	[PROTO_EXEC] = {true, PROCESS | F(PROCESS), TOKENS | SIZE},
@@ -40,7 +41,7 @@ static const struct {
 	[PROTO_SHUTDOWN] = {true, 0, 0},
 };
 
-enum shape { NUMBER, STRING, TOKEN };
+enum shape { NUMBER, STRING, TOKEN, NETWORK };
 
 static const struct {
 	enum proto_field type;
@@ -65,11 +66,25 @@ static const struct {
 	{PROTO_F_FORCE, NUMBER, offsetof(struct request, force), 0},
 	{PROTO_F_NO_PIVOT, NUMBER, offsetof(struct request, no_pivot), 0},
 	{PROTO_F_NO_NEW_KEYRING, NUMBER, offsetof(struct request, no_new_keyring), 0},
+	{PROTO_F_NETWORK, NETWORK, offsetof(struct request, network), 0},
 	{PROTO_F_TOKEN_STDIN, TOKEN, TOKEN_STDIN, 0},
 	{PROTO_F_TOKEN_STDOUT, TOKEN, TOKEN_STDOUT, 0},
 	{PROTO_F_TOKEN_STDERR, TOKEN, TOKEN_STDERR, 0},
 	{PROTO_F_TOKEN_TTY, TOKEN, TOKEN_TTY, 0},
 };
+
+static int get_network(const struct proto_body *body, enum proto_field type, struct netconf **ret,
+		       struct err *err)
+{
+	const uint8_t *data;
+	size_t len;
+	int rc = proto_get_bytes(body, type, &data, &len, err);
+
+	if (rc != 1)
+		return rc;
+	rc = netconf_decode(data, len, ret, err);
+	return rc < 0 ? rc : 1;
+}
 
 static int get_field(const struct proto_body *body, size_t i, struct request *q, struct err *err)
 {
@@ -86,6 +101,8 @@ static int get_field(const struct proto_body *body, size_t i, struct request *q,
 		rc = proto_get_array(body, fields[i].type, q->token[token], PROTO_TOKEN_LEN, err);
 		q->has_token[token] = rc == 1;
 		return rc;
+	case NETWORK:
+		return get_network(body, fields[i].type, at, err);
 	}
 	return rc;
 }
@@ -152,5 +169,6 @@ void request_release(struct request *q)
 	free(q->type);
 	free(q->target);
 	free(q->data);
+	free(q->network);
 	*q = (struct request){0};
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/netconf.h"
 #include "microvm/proto.h"
 
 enum { TOKEN_STDIN, TOKEN_STDOUT, TOKEN_STDERR, TOKEN_TTY, TOKEN_MAX };
@@ -17,6 +18,7 @@ struct request {
 	char *text;                          /* config.json, process.json or resources */
 	char *source, *type, *target, *data; /* of a mount */
 	uint32_t mount_flags;
+	struct netconf *network;
 	bool has_token[TOKEN_MAX];
 	uint8_t token[TOKEN_MAX][PROTO_TOKEN_LEN];
 	uint32_t rows, columns; /* 0: not given */

@@ -25,6 +25,8 @@ static void check_request(const struct request *q)
 		abort();
 	if (q->op == PROTO_MOUNT_FS && (!q->source || !q->type || !q->target))
 		abort();
+	if (q->op == PROTO_NET_CONFIG && (!q->network || netconf_check(q->network, NULL) < 0))
+		abort();
 	if (q->rows > UINT16_MAX || q->columns > UINT16_MAX || q->signal > 64)
 		abort();
 }

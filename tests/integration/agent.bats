@@ -495,6 +495,83 @@ nothing_in_guest() {
 	[[ ! -e $T/guest/bundles/$ID ]]
 }
 
+# network MAC NAME: a network of one interface with 10.5.0.2/24 and a default route by 10.5.0.1.
+network() {
+	python3 - "$@" <<-'END'
+		import socket, struct, sys
+
+		def name(text):
+		    return text.encode().ljust(16, b"\0")
+
+		def addr(text):
+		    return socket.inet_aton(text).ljust(16, b"\0")
+
+		def route(dst, length, scope, gateway):
+		    return (struct.pack("<8B3I2B", 0, 2, length, 0, 3, scope, 1, 0, 0, 0, 0, 2 if gateway else 0, 0)
+		            + addr(dst) + addr(gateway or "0.0.0.0") + bytes(16) + bytes(4 + 17 * 4))
+
+		mac, link = bytes.fromhex(sys.argv[1].replace(":", "")), sys.argv[2]
+		sys.stdout.buffer.write(
+		    b"hcn1" + struct.pack("<4H", 1, 1, 2, 1)
+		    + name(link) + mac + struct.pack("<H5B", 1400, 0, 0, 0, 0, 1)
+		    + struct.pack("<4B4I", 0, 2, 24, 0, 0, 0xffffffff, 0xffffffff, 0)
+		    + addr("10.5.0.2") * 2 + bytes(5) + name(link)
+		    + route("10.5.0.0", 24, 253, None) + route("0.0.0.0", 0, 0, "10.5.0.1")
+		    + struct.pack("<3B", 0, 2, 0) + addr("10.5.0.1") + bytes.fromhex("020000000009"))
+	END
+}
+
+# vm, in a network namespace with an interface whose hardware address is 02:00:00:00:00:07.
+vm_with_link() {
+	expect "$1" unshare --net sh -c 'ip link add dev host0 address 02:00:00:00:00:07 type veth peer name other0 || exit 77
+		ip link set other0 up; exec "$@"' sh "$TOP/tests/helper/vmhost" "$AGENT" "$T"
+}
+
+@test "a network: the interface with the hardware address is moved into the container" {
+	unshare --net ip link add dev a type veth peer name b || skip 'this kernel has no veth'
+	network 02:00:00:00:00:07 net0 >"$T/net"
+	network 02:00:00:00:00:08 net0 >"$T/other"
+	config '.linux.sysctl = {"net.ipv4.conf.net0.rp_filter": "2"}'
+	script 'cat /proc/sys/net/ipv4/conf/net0/rp_filter /sys/class/net/net0/mtu; ip -o -4 addr show dev net0; ip route; cat /proc/net/arp'
+	vm_with_link 0 <<-END
+		net $ID $T/other
+		net $ID $T/net
+		net elsewhere $T/net
+		net $ID $T/net
+		create $ID $CONFIG out=out
+		start $ID
+		wait $ID
+		ended $ID
+		delete $ID
+		create $ID $CONFIG
+		shutdown
+	END
+	answered 'net: ok' 'net: ok' 'net: ok' 'net: ok' 'create: ok *' 'start: ok' 'wait: ok exited 0 *' 'ended: *' 'delete: ok' \
+		'create: *net0*' 'shutdown: *'
+	matches "$(cat "$OUT")" $'2\n1400\n*inet 10.5.0.2/24 scope global net0*default via 10.5.0.1 dev net0*10.5.0.0/24 dev net0*10.5.0.1 *02:00:00:00:00:09*'
+}
+
+@test "a network that the guest does not have, and what is none" {
+	network 02:00:00:00:00:08 net0 >"$T/net"
+	head -c 100 "$T/net" >"$T/short"
+	network 03:00:00:00:00:08 net0 >"$T/multicast"
+	network 02:00:00:00:00:08 ../evil >"$T/name"
+	vm 0 <<-END
+		net $ID $T/short
+		net $ID $T/multicast
+		net $ID $T/name
+		net $ID $T/net
+		create $ID $CONFIG
+		create other$ID $CONFIG
+		delete other$ID force
+	END
+	answered 'net: EPROTO net config: the configuration of a network has 100 bytes, not *' \
+		"net: EINVAL net config: interface 'net0' has no unicast hardware address" \
+		'net: EINVAL net config: the name of interface 0 is none' 'net: ok' \
+		"create: ENODEV interface 'net0': the guest has none with its hardware address" 'create: ok *' 'delete: ok'
+	nothing_in_guest
+}
+
 @test "unknown and broken requests are answered" {
 	vm 0 <<-END
 		op 0
@@ -508,7 +585,7 @@ nothing_in_guest() {
 		op 10
 		stats nobody
 	END
-	answered 'op: ENOSYS *' 'op: ENOSYS *' 'op: ENOSYS *' 'op: ENOSYS *' 'op: ENOSYS *' 'op: ENOSYS *' \
+	answered 'op: ENOSYS *' 'op: ENOSYS *' 'op: EINVAL net config: field 12 is missing' 'op: ENOSYS *' 'op: ENOSYS *' 'op: ENOSYS *' \
 		'op: EINVAL create: field 12 is missing' 'op: EINVAL start: *' 'op: EINVAL resize tty: *' \
 		"stats: ENOENT container 'nobody' does not exist"
 }
