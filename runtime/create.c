@@ -31,6 +31,7 @@
 #include "runtime/state.h"
 #include "runtime/sync.h"
 #include "runtime/vm_config.h"
+#include "runtime/vm_net.h"
 
 /* ---- everything that has no side effect ---- */
 
@@ -94,7 +95,10 @@ static int load(struct setup *s, const char *id, bool foreground, struct buf *te
 	s->child.in_userns = !vm && s->spec->spaces.kind[NS_USER].listed;
 	if ((rc = child_check(&s->child, foreground, o->console_socket, o->preserve_fds, err)) < 0)
 		return rc;
-	return ns_spaces_open(&s->spec->spaces, s->space_fds, err);
+	rc = ns_spaces_open(&s->spec->spaces, s->space_fds, err);
+	if (rc == 0 && vm)
+		rc = vm_net_check(s->space_fds[NS_NETWORK], s->rt->proc_fd, err);
+	return rc;
 }
 
 /* ---- the steps ---- */
@@ -423,6 +427,8 @@ void setup_undo(struct setup *s)
 	struct err e = ERR_INIT;
 
 	child_kill(&s->child);
+	if (s->vm)
+		vm_net_release(s->spec);
 	if (s->joined_rdt) {
 		const struct rdt_config rdt = rdt_config_of(s->container->id, s->spec->rdt);
 

@@ -29,6 +29,7 @@
 #include "runtime/sync.h"
 #include "runtime/vm_config.h"
 #include "runtime/vm_control.h"
+#include "runtime/vm_net.h"
 #include "runtime/vm_share.h"
 
 #define SHARE_DIR "share" /* in the state directory; where the tree is mounted */
@@ -57,7 +58,8 @@ int vm_setup_load(struct setup *s, struct err *err)
 	int rc;
 
 	vm->program_fd = vm->kvm_fd = vm->kernel_fd = vm->initramfs_fd = -1;
-	vm->config_fd = vm->control_fd = -1;
+	vm->config_fd = vm->control_fd = vm->network_fd = -1;
+	vm->network = (struct ns_taken)NS_TAKEN_INIT;
 	s->vm = vm;
 	if ((rc = check_environment(s, err)) < 0 || (rc = vm_config_check(s->spec, err)) < 0 ||
 	    (rc = vm_machine_choose(s->spec, m, err)) < 0)
@@ -106,6 +108,8 @@ void vm_setup_free(struct vm_setup *vm)
 	fd_close(vm->initramfs_fd);
 	fd_close(vm->config_fd);
 	fd_close(vm->control_fd);
+	fd_close(vm->network_fd);
+	ns_taken_release(&vm->network);
 	vm_machine_release(&vm->machine);
 	free(vm);
 }
@@ -148,7 +152,7 @@ static int set_terminal(struct setup *s, struct err *err)
 }
 
 struct words {
-	char *argv[48]; /* as many as become_vmm adds, and a NULL */
+	char *argv[48 + 2 * NETCONF_LINKS_MAX]; /* as many as become_vmm adds, and a NULL */
 	size_t n;
 };
 
@@ -189,6 +193,15 @@ static int add_log(struct words *w, struct err *err)
 	return add_fd(w, "--log-fd", log_fd(), err);
 }
 
+static int add_network(struct words *w, const struct vm_setup *vm, struct err *err)
+{
+	int rc = add_fd(w, "--network-fd", vm->network_fd, err);
+
+	for (size_t i = 0; i < ARRAY_SIZE(vm->network.taps) && rc == 0; i++)
+		rc = add_fd(w, "--tap-fd", vm->network.taps[i], err);
+	return rc;
+}
+
 static int become_vmm(struct setup *s, int share_fd, struct err *err)
 {
 	const struct vm_setup *vm = s->vm;
@@ -203,7 +216,8 @@ static int become_vmm(struct setup *s, int share_fd, struct err *err)
 	    (rc = add_fd(&w, "--control-fd", vm->control_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--share-fd", share_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--sync-fd", s->child.sync[1], err)) < 0 ||
-	    (rc = add_fd(&w, "--fifo-fd", s->fifo_fd, err)) < 0 || (rc = add_log(&w, err)) < 0)
+	    (rc = add_fd(&w, "--fifo-fd", s->fifo_fd, err)) < 0 ||
+	    (rc = add_network(&w, vm, err)) < 0 || (rc = add_log(&w, err)) < 0)
 		return rc;
 	add_number(&w, "--cpus", vm->machine.cpus);
 	add_number(&w, "--memory", vm->machine.memory);
@@ -235,7 +249,8 @@ static int set_up(struct setup *s, struct err *err)
 	if (share < 0)
 		return share;
 	/* Hooks may have furnished the network. */
-	if ((rc = init_run_hooks(s, err)) < 0 || (rc = vm_config_check_interfaces(err)) < 0)
+	if ((rc = init_run_hooks(s, err)) < 0 ||
+	    (rc = vm_net_take(&s->vm->network, &s->vm->network_fd, err)) < 0)
 		return rc;
 	if (s->spec->has_process && s->spec->process.terminal && (rc = set_terminal(s, err)) < 0)
 		return rc;

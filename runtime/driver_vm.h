@@ -4,6 +4,7 @@
 #define HULL_RUNTIME_DRIVER_VM_H
 
 #include "base/err.h"
+#include "namespaces/namespaces.h"
 #include "runtime/vm_machine.h"
 
 struct setup;
@@ -12,6 +13,8 @@ struct setup;
 struct vm_setup {
 	struct vm_machine machine;
 	int program_fd, kvm_fd, kernel_fd, initramfs_fd, config_fd, control_fd;
+	struct ns_taken network; /* in C */
+	int network_fd;          /* its configuration; -1: there is none */
 };
 
 /* P, before any side effect: checks the configuration, finds the files, opens them and /dev/kvm. */

@@ -23,6 +23,7 @@
 #include "runtime/rdt.h"
 #include "runtime/state.h"
 #include "runtime/vm_control.h"
+#include "runtime/vm_net.h"
 
 static int open_with_cgroup(struct runtime *rt, const char *id, enum container_lock lock,
 			    struct container **ret, struct cgroup **ret_cg, struct err *err)
@@ -191,6 +192,8 @@ int lifecycle_destroy(struct container *c, const struct spec *spec, struct err *
 		return rc;
 	if (spec && spec->rdt)
 		leave_rdt(c, spec->rdt);
+	if (spec && c->is_vm)
+		vm_net_release(spec);
 	c->pid = 0;
 	c->status = CONTAINER_STOPPED;
 	if (spec)
@@ -234,6 +237,7 @@ static int delete_remains(struct runtime *rt, const char *id, struct err *err)
 		    cgroup_remove_empty(cg, &e) < 0)
 			log_warn("%s, going on", e.msg);
 		cgroup_free(cg);
+		vm_net_release(spec);
 		hooks_run_all(&spec->hooks, HOOK_POSTSTOP, &c, "stopped");
 	}
 	rc = state_remove(&c, err);

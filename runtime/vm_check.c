@@ -4,14 +4,9 @@
  * another kernel's objects or devices above all.
  */
 #include <errno.h>
-#include <net/if.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 
-#include "base/fd.h"
 #include "base/mem.h"
 #include "runtime/vm_config.h"
 
@@ -154,34 +149,4 @@ int vm_config_check(const struct spec *spec, struct err *err)
 	    (rc = vm_config_check_limits(&spec->limits, err)) < 0)
 		return rc;
 	return check_rows(rows, ARRAY_SIZE(rows), err);
-}
-
-static bool is_up(int sock, const char *name)
-{
-	struct ifreq r = {0};
-
-	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
-	return ioctl(sock, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_UP) &&
-	       !(r.ifr_flags & IFF_LOOPBACK);
-}
-
-/* Fallback tunnels, which a new namespace may be born with, are down. */
-int vm_config_check_interfaces(struct err *err)
-{
-	CLOSE_FD int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct if_nameindex *list = if_nameindex();
-	int rc = 0;
-
-	if (sock < 0 || !list)
-		rc = err_sys(err, "list the interfaces of the network namespace");
-	for (size_t i = 0; rc == 0 && list[i].if_index; i++) {
-		if (is_up(sock, list[i].if_name))
-			rc = err_set(err, ENOTSUP,
-				     "linux.namespaces: a virtual machine cannot take over "
-				     "interface '%s' of the network namespace",
-				     list[i].if_name);
-	}
-	if (list)
-		if_freenameindex(list);
-	return rc;
 }

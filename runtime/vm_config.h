@@ -12,12 +12,12 @@
 /* What a VM cannot honour is an error that names the property; everything else is. */
 int vm_config_check(const struct spec *spec, struct err *err) MUST_CHECK;
 int vm_config_check_limits(const struct cgroup_limits *l, struct err *err) MUST_CHECK;
-int vm_config_check_interfaces(struct err *err) MUST_CHECK; /* of the caller's network namespace */
 
 /*
  * The configuration as the guest's own hull gets it: root and bind sources are those of the share,
  * mounts below a bind's source are listed, hooks and limits that belong to the host are gone, and so
- * is the path of the network namespace, which the host side of the VM lives in.
+ * is the path of the network namespace, which the host side of the VM lives in: the guest's is new,
+ * and gets what that one has.
  */
 int vm_config_for_guest(const struct spec *spec, struct buf *ret, struct err *err) MUST_CHECK;
 

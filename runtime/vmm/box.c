@@ -141,7 +141,7 @@ static int ask_create(struct vmm *v, struct err *err)
 	return 0;
 }
 
-static void mounted(void *arg, const struct proto_body *body, const struct err *why)
+static void networked(void *arg, const struct proto_body *body, const struct err *why)
 {
 	struct vmm *v = arg;
 	struct err e = ERR_INIT;
@@ -151,6 +151,20 @@ static void mounted(void *arg, const struct proto_body *body, const struct err *
 		vmm_fail(v, why);
 	else if (ask_create(v, &e) < 0)
 		vmm_fail(v, &e);
+}
+
+static void mounted(void *arg, const struct proto_body *body, const struct err *why)
+{
+	struct vmm *v = arg;
+	BUF request = BUF_INIT;
+
+	if (why || !v->network) {
+		networked(v, body, why);
+		return;
+	}
+	proto_put_string(&request, PROTO_F_ID, v->o.id);
+	network_put(v, &request);
+	calls_make(v, PROTO_NET_CONFIG, &request, CALL_TIMEOUT_MS, networked, v);
 }
 
 /* The container's root inherits them; each bind mount brings its own. */

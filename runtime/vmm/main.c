@@ -45,16 +45,19 @@ static int take_option(struct vmm_options *o, const char *name, const char *valu
 		{"--sync-fd", &o->sync_fd},
 		{"--fifo-fd", &o->fifo_fd},
 		{"--log-fd", &o->log_fd},
+		{"--network-fd", &o->network_fd},
+		{"--tap-fd", o->n_taps < ARRAY_SIZE(o->tap_fds) ? &o->tap_fds[o->n_taps] : NULL},
 	};
 	uint32_t n;
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		if (strcmp(name, fds[i].name) != 0)
+		if (strcmp(name, fds[i].name) != 0 || !fds[i].fd)
 			continue;
 		if (parse_u32(value, &n) < 0 || n > INT32_MAX)
 			return err_set(err, EINVAL, "option '%s': '%s' is no descriptor", name,
 				       value);
 		*fds[i].fd = (int)n;
+		o->n_taps += o->n_taps < ARRAY_SIZE(o->tap_fds) && fds[i].fd == &o->tap_fds[o->n_taps];
 		return fd_set_cloexec((int)n, 1, err);
 	}
 	if (strcmp(name, "--id") == 0)
@@ -104,6 +107,7 @@ static int read_options(char **argv, struct vmm_options *o, struct err *err)
 		.sync_fd = -1,
 		.fifo_fd = -1,
 		.log_fd = -1,
+		.network_fd = -1,
 	};
 	for (char **word = argv + 1; *word; word++) {
 		if (take_switch(o, *word))
@@ -182,8 +186,12 @@ static int start_machine(struct vmm *v, struct err *err)
 		.connect = connect_guest,
 		.arg = v,
 	};
+	struct machine_net nets[NETCONF_LINKS_MAX];
 	int rc = messages_new(&v->messages, &c.serial_fd, err);
 
+	c.nets = nets;
+	if (rc == 0)
+		rc = network_devices(v, nets, &c.n_nets, err);
 	if (rc == 0)
 		rc = machine_start(&c, &v->machine, err);
 	fd_replace(&v->o.initramfs_fd, -1);
@@ -311,7 +319,7 @@ static int set_up(struct vmm *v, struct err *err)
 	    (rc = calls_new(v, &v->calls, err)) < 0)
 		return rc;
 	v->streams = agent_streams_new(v->loop);
-	if ((rc = start_machine(v, err)) < 0 ||
+	if ((rc = network_load(v, err)) < 0 || (rc = start_machine(v, err)) < 0 ||
 	    (rc = loop_add(v->loop, v->connections[0], EPOLLIN, guest_connected, v, &source, err)) <
 		    0 ||
 	    (rc = loop_add(v->loop, vm_wait_fd(v->machine.vm), EPOLLIN, machine_ended, v, &source,
@@ -336,6 +344,7 @@ static void release(struct vmm *v)
 	if (v->streams)
 		agent_streams_free(v->streams);
 	machine_end(&v->machine);
+	network_release(v);
 	messages_free(v->messages);
 	if (v->loop)
 		loop_free(v->loop);

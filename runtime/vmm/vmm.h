@@ -6,6 +6,7 @@
  *   main.c      options, the machine, the exit status
  *   parent.c    hull-oci, which waits for READY, and exec.fifo, by which start comes
  *   box.c       the container: from the agent's hello to its end
+ *   network.c   the interfaces that the machine stands in for
  *   process.c   a process in the guest and its streams
  *   calls.c     requests to the agent, more than it takes at a time
  *   signals.c   what is sent to this process goes to the container's first one
@@ -22,6 +23,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/loop.h"
+#include "base/netconf.h"
 #include "microvm/agent.h"
 #include "microvm/agent_stream.h"
 #include "microvm/machine.h"
@@ -30,6 +32,9 @@ struct vmm_options {
 	int kvm_fd, kernel_fd, initramfs_fd, config_fd, control_fd, share_fd, sync_fd;
 	int fifo_fd; /* -1: started as soon as the parent says GO */
 	int log_fd;
+	int network_fd; /* a file with the network's configuration, base/netconf.h; -1: none */
+	int tap_fds[NETCONF_LINKS_MAX];
+	size_t n_taps;
 	uint32_t cpus;
 	uint64_t memory;     /* bytes */
 	uint32_t root_flags; /* MS_…, of the mount that the container's root lies on */
@@ -51,6 +56,7 @@ struct vmm {
 	bool starts; /* the guest was asked to, and has not answered */
 	struct loop *loop;
 	struct machine machine;
+	struct netconf *network; /* NULL: it has none */
 	struct agent *agent;
 	struct agent_streams *streams;
 	struct calls *calls;
@@ -88,6 +94,15 @@ bool parent_told(struct vmm *v, const struct err *why); /* false when nobody wai
 extern const struct agent_events box_events;
 void box_start(struct vmm *v);
 int box_watch_files(struct vmm *v, struct err *err) MUST_CHECK; /* their server may end */
+
+/* ---- network.c ---- */
+
+int network_load(struct vmm *v, struct err *err) MUST_CHECK; /* from the options' descriptors */
+/* ret: a device for each interface, with descriptors that are borrowed. *ret_n is 0 without any. */
+int network_devices(struct vmm *v, struct machine_net ret[static NETCONF_LINKS_MAX], size_t *ret_n,
+		    struct err *err) MUST_CHECK;
+void network_put(const struct vmm *v, struct buf *request); /* NETWORK */
+void network_release(struct vmm *v);
 
 /* ---- process.c ---- */
 

@@ -386,22 +386,6 @@ create_fails() { # TEXT...
 	((output > 20 && output < 33))
 }
 
-@test "a network with interfaces that the machine cannot have is refused by the interface's name" {
-	unshare --net sleep 1000 3>&- &
-	JOBS+=($!)
-	pid=$!
-	apart() { [[ $(readlink "/proc/$pid/ns/net") != "$(readlink /proc/self/ns/net)" ]]; }
-	wait_for apart
-	nsenter --net="/proc/$pid/ns/net" ip link add name there0 type veth peer name here0
-	config '.linux.namespaces |= map(if .type == "network" then .path = $path else . end)' --arg path "/proc/$pid/ns/net"
-	script 'ls /sys/class/net'
-	expect 0 hull run --bundle "$BUNDLE" "$ID"
-	equal "$output" lo
-	nsenter --net="/proc/$pid/ns/net" ip link set there0 up
-	expect 1 hull create --bundle "$BUNDLE" "$ID"
-	one_error "interface 'there0' of the network namespace"
-}
-
 @test "delete by force of a running one leaves nothing" {
 	script 'sleep 1001 & setsid sleep 1002 & echo up; wait'
 	run_detached
