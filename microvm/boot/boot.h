@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Puts a Linux kernel, its initramfs and its command line into the guest's memory: an ELF vmlinux by
- * the PVH entry (xen: docs/misc/pvh.pandoc), a bzImage by the 64-bit boot protocol (linux:
- * Documentation/arch/x86/boot.rst). There is no firmware.
+ * Puts a kernel, its initramfs and its command line into the guest's memory: Linux, as an ELF vmlinux
+ * or a bzImage, by its 64-bit boot protocol (linux: Documentation/arch/x86/boot.rst), another ELF file
+ * by the PVH entry (xen: docs/misc/pvh.pandoc). There is no firmware.
  */
 #ifndef HULL_MICROVM_BOOT_BOOT_H
 #define HULL_MICROVM_BOOT_BOOT_H
@@ -38,11 +38,13 @@ int boot_load(const struct boot_config *config, const struct guest_memory *m,
 
 /* The pieces, private to boot/. */
 struct boot_image {
+	enum boot_protocol protocol;
 	uint64_t entry; /* guest physical address */
 	uint64_t end;   /* first byte behind the kernel, its bss and working space included */
 	uint64_t initramfs, initramfs_size;
 	uint64_t cmdline;
-	const uint8_t *setup_header; /* of a bzImage: from 0x1f1 on, in the file's mapping */
+	const uint8_t
+		*setup_header; /* of a bzImage: from 0x1f1 on, in the file's mapping; or NULL */
 	uint32_t setup_header_size;
 	uint32_t initramfs_max; /* highest address the initramfs may have */
 };
@@ -61,6 +63,8 @@ int boot_bzimage_load(const struct boot_file *file, const struct guest_memory *m
 		      struct boot_image *ret, struct err *err) MUST_CHECK;
 int boot_pvh_tables(const struct guest_memory *m, const struct boot_image *image,
 		    struct err *err) MUST_CHECK;
+
+#define BOOT_LINUX64_MAPPED (1ull << 30) /* how much of memory is mapped to itself at the entry */
 int boot_linux64_tables(const struct guest_memory *m, const struct boot_image *image,
 			bool random_seed, struct err *err) MUST_CHECK;
 

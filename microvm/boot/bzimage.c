@@ -66,6 +66,7 @@ int boot_bzimage_load(const struct boot_file *f, const struct guest_memory *m,
 		return err_set(err, ENOMEM,
 			       "it needs %llu bytes at %#llx, more than the guest's memory has",
 			       (unsigned long long)space, (unsigned long long)at);
+	ret->protocol = BOOT_LINUX64;
 	ret->entry = at + ENTRY_64;
 	ret->end = at + space;
 	ret->setup_header = file + SETUP_SECTS;

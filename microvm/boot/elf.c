@@ -2,6 +2,10 @@
 /*
  * An ELF vmlinux: its loadable segments go to their physical addresses, its entry is the one of the
  * PVH note (XEN_ELFNOTE_PHYS32_ENTRY, xen/interface/elfnote.h).
+ *
+ * A Linux, which is known by notes of its own (linux/elfnote-lto.h, build-salt.h), is entered where
+ * the file itself says, by the 64-bit protocol: by PVH it would first look for a Xen around it, with
+ * 256 CPUIDs, each an exit, and it could not be given a seed of random numbers.
  */
 #include <elf.h>
 #include <errno.h>
@@ -10,8 +14,14 @@
 #include "microvm/boot/boot.h"
 #include "microvm/x86/layout.h"
 
-#define NOTE_PHYS32_ENTRY 18
+#define NOTE_PHYS32_ENTRY 18    /* of "Xen" */
+#define NOTE_BUILD_SALT   0x100 /* of "Linux" */
 #define MAX_SEGMENTS      64
+
+struct notes {
+	bool pvh, linux_kernel;
+	uint64_t pvh_entry;
+};
 
 static bool inside(uint64_t offset, uint64_t len, uint64_t size)
 {
@@ -40,8 +50,20 @@ static int load_segment(const struct boot_file *file, const Elf64_Phdr *p,
 	return boot_read(file->fd, p->p_offset, to, p->p_filesz, err);
 }
 
-/* One PT_NOTE segment; true when it has the PVH entry. */
-static bool find_entry(const uint8_t *notes, uint64_t size, uint64_t *ret)
+static void take_note(const Elf64_Nhdr *n, const uint8_t *name, const uint8_t *desc,
+		      struct notes *ret)
+{
+	if (n->n_type == NOTE_PHYS32_ENTRY && n->n_namesz == 4 && memcmp(name, "Xen", 4) == 0 &&
+	    (n->n_descsz == 4 || n->n_descsz == 8) && !ret->pvh) {
+		ret->pvh = true;
+		memcpy(&ret->pvh_entry, desc, n->n_descsz);
+	}
+	if (n->n_type == NOTE_BUILD_SALT && n->n_namesz == 6 && memcmp(name, "Linux", 6) == 0)
+		ret->linux_kernel = true;
+}
+
+/* One PT_NOTE segment, up to where it is damaged. */
+static void read_notes(const uint8_t *notes, uint64_t size, struct notes *ret)
 {
 	while (size >= sizeof(Elf64_Nhdr)) {
 		Elf64_Nhdr n;
@@ -53,17 +75,11 @@ static bool find_entry(const uint8_t *notes, uint64_t size, uint64_t *ret)
 		notes += sizeof(n);
 		size -= sizeof(n);
 		if (name > size || desc > size - name)
-			return false;
-		if (n.n_type == NOTE_PHYS32_ENTRY && n.n_namesz == 4 &&
-		    memcmp(notes, "Xen", 4) == 0 && (n.n_descsz == 4 || n.n_descsz == 8)) {
-			*ret = 0;
-			memcpy(ret, notes + name, n.n_descsz);
-			return true;
-		}
+			return;
+		take_note(&n, notes, notes + name, ret);
 		notes += name + desc;
 		size -= name + desc;
 	}
-	return false;
 }
 
 static int check_header(const Elf64_Ehdr *h, uint64_t size, struct err *err)
@@ -79,11 +95,36 @@ static int check_header(const Elf64_Ehdr *h, uint64_t size, struct err *err)
 	return 0;
 }
 
+/* Below the end of what boot_linux64_tables maps. */
+static bool can_enter_64(const struct guest_memory *m, uint64_t entry)
+{
+	return entry >= LAYOUT_HIGH_START && entry < BOOT_LINUX64_MAPPED &&
+	       guest_at(m, entry, 1, false);
+}
+
+static int find_entry(const Elf64_Ehdr *h, const struct notes *notes, const struct guest_memory *m,
+		      struct boot_image *ret, struct err *err)
+{
+	if (!notes->pvh)
+		return err_set(err, ENOEXEC,
+			       "it has no PVH entry: a kernel with CONFIG_PVH is needed");
+	if (!guest_at(m, notes->pvh_entry, 1, false) || notes->pvh_entry > UINT32_MAX)
+		return err_set(err, ENOEXEC, "its PVH entry %#llx is outside the guest's memory",
+			       (unsigned long long)notes->pvh_entry);
+	ret->protocol = BOOT_PVH;
+	ret->entry = notes->pvh_entry;
+	if (notes->linux_kernel && can_enter_64(m, h->e_entry)) {
+		ret->protocol = BOOT_LINUX64;
+		ret->entry = h->e_entry;
+	}
+	return 0;
+}
+
 int boot_elf_load(const struct boot_file *file, const struct guest_memory *m,
 		  struct boot_image *ret, struct err *err)
 {
+	struct notes notes = {.pvh = false};
 	Elf64_Ehdr h;
-	bool entry = false;
 	int rc;
 
 	memcpy(&h, file->data, sizeof(h));
@@ -96,14 +137,8 @@ int boot_elf_load(const struct boot_file *file, const struct guest_memory *m,
 		memcpy(&p, file->data + h.e_phoff + i * sizeof(p), sizeof(p));
 		if (p.p_type == PT_LOAD && (rc = load_segment(file, &p, m, &ret->end, err)) < 0)
 			return rc;
-		if (p.p_type == PT_NOTE && !entry && inside(p.p_offset, p.p_filesz, file->size))
-			entry = find_entry(file->data + p.p_offset, p.p_filesz, &ret->entry);
+		if (p.p_type == PT_NOTE && inside(p.p_offset, p.p_filesz, file->size))
+			read_notes(file->data + p.p_offset, p.p_filesz, &notes);
 	}
-	if (!entry)
-		return err_set(err, ENOEXEC,
-			       "it has no PVH entry: a kernel with CONFIG_PVH is needed");
-	if (!guest_at(m, ret->entry, 1, false) || ret->entry > UINT32_MAX)
-		return err_set(err, ENOEXEC, "its PVH entry %#llx is outside the guest's memory",
-			       (unsigned long long)ret->entry);
-	return 0;
+	return find_entry(&h, &notes, m, ret, err);
 }

@@ -136,10 +136,11 @@ int boot_load(const struct boot_config *config, const struct guest_memory *m,
 	    (rc = load_initramfs(config->initramfs_fd, m, &image, err)) < 0)
 		return rc;
 	*ret = (struct boot_entry){
-		.protocol = elf ? BOOT_PVH : BOOT_LINUX64,
+		.protocol = image.protocol,
 		.ip = image.entry,
-		.argument = elf ? LAYOUT_PVH_INFO : LAYOUT_ZERO_PAGE,
+		.argument = image.protocol == BOOT_PVH ? LAYOUT_PVH_INFO : LAYOUT_ZERO_PAGE,
 	};
-	return elf ? boot_pvh_tables(m, &image, err)
-		   : boot_linux64_tables(m, &image, config->random_seed, err);
+	return image.protocol == BOOT_PVH
+		       ? boot_pvh_tables(m, &image, err)
+		       : boot_linux64_tables(m, &image, config->random_seed, err);
 }

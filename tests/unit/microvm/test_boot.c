@@ -109,6 +109,56 @@ static void pvh(void **state)
 	assert_int_equal(ram, 8 * MIB - (LAYOUT_HIGH_START - LAYOUT_LOW_END));
 }
 
+/* A note that only Linux has, behind the one with the PVH entry. */
+static void make_linux(struct fixture *f, uint64_t entry)
+{
+	const struct {
+		Elf64_Nhdr head;
+		char name[8];
+		uint32_t salt;
+	} note = {{.n_namesz = 6, .n_descsz = 4, .n_type = 0x100}, "Linux", 0};
+
+	memcpy(f->kernel.pad, &note, sizeof(note));
+	f->kernel.note.p_filesz = sizeof(f->kernel.pvh) + sizeof(note);
+	f->kernel.head.e_entry = entry;
+}
+
+static void linux_by_its_own_entry(void **state)
+{
+	struct fixture *f = *state;
+	int fd = kernel_file("070701 archive", 14);
+	uint64_t cmdline;
+
+	make_linux(f, KERNEL_ADDRESS + 1);
+	assert_int_equal(load_bytes(f, &f->kernel, sizeof(f->kernel), fd, "one two"), 0);
+	assert_int_equal(f->entry.protocol, BOOT_LINUX64);
+	assert_int_equal(f->entry.ip, KERNEL_ADDRESS + 1);
+	assert_int_equal(f->entry.argument, LAYOUT_ZERO_PAGE);
+	assert_int_equal(value(f, LAYOUT_ZERO_PAGE + 0x1fe, 2), 0xaa55);
+	assert_memory_equal(guest_at(&f->memory, LAYOUT_ZERO_PAGE + 0x202, 4, false), "HdrS", 4);
+	assert_int_equal(value(f, LAYOUT_ZERO_PAGE + 0x206, 2), 0x20c);
+	assert_int_equal(value(f, LAYOUT_ZERO_PAGE + 0x210, 1), 0xff);
+	assert_int_equal(value(f, LAYOUT_ZERO_PAGE + 0x21c, 4), 14);
+	cmdline = value(f, LAYOUT_ZERO_PAGE + 0x228, 4);
+	assert_string_equal(guest_at(&f->memory, cmdline, 8, false), "one two");
+	assert_int_equal(value(f, LAYOUT_ZERO_PAGE + 0x1e8, 1), 3);
+	close(fd);
+}
+
+/* Where the 64-bit protocol cannot enter it. */
+static void linux_by_pvh(void **state)
+{
+	static const uint64_t entries[] = {0, 0xfffff, 8 * MIB, 1ull << 30, UINT64_MAX};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		make_linux(f, entries[i]);
+		assert_int_equal(load(f), 0);
+		assert_int_equal(f->entry.protocol, BOOT_PVH);
+		assert_int_equal(f->entry.ip, KERNEL_ADDRESS);
+	}
+}
+
 static void initramfs(void **state)
 {
 	struct fixture *f = *state;
@@ -399,6 +449,8 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(pvh),
+		TEST(linux_by_its_own_entry),
+		TEST(linux_by_pvh),
 		TEST(initramfs),
 		TEST(initramfs_without_room),
 		TEST(long_command_line),
