@@ -11,6 +11,7 @@
  */
 #include "microvm/ioapic.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -155,4 +156,32 @@ void ioapic_write(void *arg, uint64_t offset, const uint8_t *data, uint32_t len)
 	else if (offset == WINDOW)
 		write_selected(ioapic, value);
 	pthread_mutex_unlock(&ioapic->lock);
+}
+
+/* ---- saved and made again ---- */
+
+void ioapic_save(const struct ioapic *ioapic, struct buf *ret)
+{
+	state_put_u32(ret, ioapic->n_pins);
+	state_put_u32(ret, ioapic->index);
+	state_put_u32(ret, ioapic->id);
+	for (unsigned int i = 0; i < IOAPIC_PINS; i++)
+		state_put_u64(ret, ioapic->pins[i]);
+}
+
+int ioapic_restore(struct ioapic *ioapic, struct state_in *in, struct err *err)
+{
+	uint32_t n_pins = state_u32(in);
+
+	if (n_pins < 1 || n_pins > IOAPIC_PINS)
+		return err_set(err, EINVAL, "an I/O APIC with %u pins", n_pins);
+	pthread_mutex_lock(&ioapic->lock);
+	ioapic->n_pins = n_pins;
+	ioapic->index = state_u32(in) & 0xff;
+	ioapic->id = state_u32(in) & ID_MASK;
+	for (unsigned int i = 0; i < IOAPIC_PINS; i++)
+		ioapic->pins[i] = state_u64(in) & PIN_WRITABLE;
+	ioapic->changed(ioapic->arg, ioapic);
+	pthread_mutex_unlock(&ioapic->lock);
+	return 0;
 }

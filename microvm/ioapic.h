@@ -10,6 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+#include "base/err.h"
+#include "microvm/state.h"
+
 #define IOAPIC_PINS 24     /* at most */
 #define IOAPIC_SIZE 0x1000 /* of its window */
 
@@ -39,6 +43,10 @@ void ioapic_release(struct ioapic *ioapic);
 
 /* pin < IOAPIC_PINS */
 struct ioapic_message ioapic_message(const struct ioapic *ioapic, unsigned int pin);
+
+/* No processor runs. Restoring has changed called, once. */
+void ioapic_save(const struct ioapic *ioapic, struct buf *ret);
+int ioapic_restore(struct ioapic *ioapic, struct state_in *in, struct err *err) MUST_CHECK;
 
 /* A guest's accesses to the window, for struct bus_window; data is little-endian. */
 void ioapic_read(void *ioapic, uint64_t offset, uint8_t *data, uint32_t len);

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "microvm/vm_internal.h"
 #include "microvm/x86/layout.h"
+#include "microvm/x86/saved.h"
 
 static int set_routes(struct vm *vm, const struct ioapic *ioapic)
 {
@@ -104,4 +105,28 @@ int irq_connect(struct vm *vm, unsigned int line, int fd, struct err *err)
 	if (ioctl(vm->fd, KVM_IRQFD, &irqfd) < 0)
 		return err_sys(err, "KVM_IRQFD for line %u", line);
 	return 0;
+}
+
+int irq_save(struct vm *vm, struct buf *ret, struct err *err)
+{
+	state_put_u8(ret, vm->irq.split);
+	if (!vm->irq.split)
+		return irqchip_save(vm->fd, ret, err);
+	ioapic_save(&vm->irq.ioapic, ret);
+	return 0;
+}
+
+int irq_restore(struct vm *vm, struct state_in *in, struct err *err)
+{
+	bool split = state_u8(in);
+	int rc;
+
+	if (!in->failed && split != vm->irq.split)
+		return err_set(
+			err, ENOTSUP,
+			split ? "the snapshot has an I/O APIC of hull's, which this host's KVM "
+				"does not allow (KVM_CAP_SPLIT_IRQCHIP)"
+			      : "the snapshot has KVM's I/O APIC, this host's machines have not");
+	rc = split ? ioapic_restore(&vm->irq.ioapic, in, err) : irqchip_restore(vm->fd, in, err);
+	return rc < 0 ? rc : state_close(in, "interrupt controllers", err);
 }

@@ -164,12 +164,28 @@ static void on_exit_of_guest(struct vcpu *v)
 	}
 }
 
+/*
+ * What an access led to reaches the guest's registers with the next KVM_RUN, which with immediate_exit
+ * does just that (api.rst, KVM_RUN). Until then the processor's state is not one to be saved. One
+ * access may be several exits.
+ */
+static void finish_exit(struct vcpu *v)
+{
+	while (v->unfinished) {
+		v->run->immediate_exit = 1;
+		v->unfinished = ioctl(v->fd, KVM_RUN, 0) == 0;
+		if (v->unfinished)
+			on_exit_of_guest(v);
+	}
+}
+
 static void run(struct vcpu *v)
 {
 	struct vm *vm = v->vm;
 
 	for (;;) {
 		if (atomic_load(&vm->attention)) {
+			finish_exit(v);
 			if (!vm_may_run(vm))
 				return;
 			v->run->immediate_exit = 0;
@@ -178,6 +194,7 @@ static void run(struct vcpu *v)
 				continue;
 		}
 		if (ioctl(v->fd, KVM_RUN, 0) < 0) {
+			v->unfinished = false;
 			if (errno == EINTR || errno == EAGAIN) {
 				v->run->immediate_exit = 0;
 				continue;
@@ -186,6 +203,7 @@ static void run(struct vcpu *v)
 				 strerrordesc_np(errno));
 			return;
 		}
+		v->unfinished = true;
 		on_exit_of_guest(v);
 	}
 }

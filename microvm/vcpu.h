@@ -22,6 +22,7 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
+	bool unfinished; /* KVM_RUN has returned an exit, and was not called since */
 };
 
 int vcpu_new(struct vm *vm, unsigned int index, struct vcpu *ret, struct err *err) MUST_CHECK;

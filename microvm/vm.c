@@ -135,22 +135,40 @@ static void on_call(void *arg, uint32_t events)
 	pthread_mutex_unlock(&vm->lock);
 }
 
-/* Of a VM that has ended nobody waits for anything any more. */
-static void call_io_thread(void *arg, void (*fn)(void *fn_arg), void *fn_arg)
+static bool is_worth_waiting(const struct vm *vm, bool for_the_end)
 {
-	struct vm *vm = arg;
+	return !vm->io_over && (for_the_end || vm->end == VM_RUNS);
+}
+
+/* False: it was not waited for. */
+static bool call_io(struct vm *vm, void (*fn)(void *fn_arg), void *fn_arg, bool for_the_end)
+{
+	bool done = false;
 
 	pthread_mutex_lock(&vm->lock);
-	while (vm->call && vm->end == VM_RUNS)
+	while (vm->call && is_worth_waiting(vm, for_the_end))
 		pthread_cond_wait(&vm->changed, &vm->lock);
-	if (vm->end == VM_RUNS) {
+	if (!vm->call && is_worth_waiting(vm, for_the_end)) {
 		vm->call_arg = fn_arg;
 		vm->call = fn;
 		signal_eventfd(vm->call_fd);
-		while (vm->call == fn && vm->call_arg == fn_arg && vm->end == VM_RUNS)
+		while (vm->call == fn && vm->call_arg == fn_arg && is_worth_waiting(vm, for_the_end))
 			pthread_cond_wait(&vm->changed, &vm->lock);
+		done = vm->call != fn || vm->call_arg != fn_arg;
 	}
 	pthread_mutex_unlock(&vm->lock);
+	return done;
+}
+
+/* Of a VM that has ended nobody waits for anything any more. */
+static void call_io_thread(void *arg, void (*fn)(void *fn_arg), void *fn_arg)
+{
+	(void)call_io(arg, fn, fn_arg, false);
+}
+
+bool vm_call_io_thread(struct vm *vm, void (*fn)(void *fn_arg), void *fn_arg)
+{
+	return call_io(vm, fn, fn_arg, true);
 }
 
 static int set_up(struct vm *vm, const struct vm_config *config, struct err *err)
@@ -334,7 +352,7 @@ int vm_add_device(struct vm *vm, struct virtio_device *d, struct err *err)
  * Writes to read-only memory exit as before, reads no longer do (Documentation/virt/kvm/api.rst,
  * KVM_MEM_READONLY). A KVM without it lets both exit.
  */
-static int add_registers(struct vm *vm, struct err *err)
+int vm_map_registers(struct vm *vm, struct err *err)
 {
 	const struct guest_region pages = {
 		.gpa = device_base(0),
@@ -376,7 +394,8 @@ int vm_boot(struct vm *vm, const struct boot_config *config, struct err *err)
 	c.cmdline = buf_str(&cmdline);
 	irq_set_lines(vm, table.lines);
 	if ((rc = boot_load(&c, &vm->memory, &entry, err)) < 0 ||
-	    (rc = mptable_write(&vm->memory, &table, err)) < 0 || (rc = add_registers(vm, err)) < 0)
+	    (rc = mptable_write(&vm->memory, &table, err)) < 0 ||
+	    (rc = vm_map_registers(vm, err)) < 0)
 		return rc;
 	for (unsigned int i = 0; i < vm->n_cpus; i++) {
 		rc = cpu_set_up(vm->cpus[i].fd, i, &entry, &vm->memory, err);
@@ -393,6 +412,10 @@ static void *io_main(void *arg)
 
 	if (loop_run(vm->loop, &e) < 0)
 		vm_ended(vm, VM_FAILED, "%s", e.msg);
+	pthread_mutex_lock(&vm->lock);
+	vm->io_over = true;
+	pthread_cond_broadcast(&vm->changed);
+	pthread_mutex_unlock(&vm->lock);
 	return NULL;
 }
 
@@ -468,6 +491,16 @@ void vm_pause(struct vm *vm)
 			pthread_cond_wait(&vm->changed, &vm->lock);
 	}
 	pthread_mutex_unlock(&vm->lock);
+}
+
+bool vm_is_parked(struct vm *vm)
+{
+	bool parked;
+
+	pthread_mutex_lock(&vm->lock);
+	parked = vm->paused && vm->n_parked == vm->n_cpus && vm->end == VM_RUNS;
+	pthread_mutex_unlock(&vm->lock);
+	return parked;
 }
 
 void vm_resume(struct vm *vm)

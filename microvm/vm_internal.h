@@ -42,7 +42,7 @@ struct vm {
 	void (*call)(void *arg); /* what a processor's thread wants done by the I/O thread */
 	void *call_arg;
 	pthread_t io_thread;
-	bool io_started;
+	bool io_started, io_over;
 
 	struct vcpu cpus[VM_MAX_CPUS];
 	unsigned int n_cpus;
@@ -60,6 +60,15 @@ struct vm {
 
 /* From any thread; the first call counts. */
 void vm_ended(struct vm *vm, enum vm_end reason, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Every processor waits for the end of a pause. */
+bool vm_is_parked(struct vm *vm);
+
+/* Has the I/O thread call fn and waits for it. False: it cannot, as its loop has ended. */
+bool vm_call_io_thread(struct vm *vm, void (*fn)(void *fn_arg), void *fn_arg);
+
+/* Lays the devices' registers into the guest's address space, when there are no more to come. */
+int vm_map_registers(struct vm *vm, struct err *err) MUST_CHECK;
 
 /* By a processor's thread when attention is set: waits while paused. False: the VM has ended. */
 bool vm_may_run(struct vm *vm);

@@ -271,6 +271,31 @@ static void balloon_config_written(struct virtio_device *d, uint32_t offset, uin
 	};
 }
 
+/* The buffer for statistics is one that the driver waits for. */
+static int balloon_save(struct virtio_device *d, struct buf *ret, struct err *err)
+{
+	const struct balloon *b = (const struct balloon *)d;
+
+	(void)err;
+	state_put_u32(ret, b->target);
+	state_put_u8(ret, b->has_stats_buffer);
+	state_put_u16(ret, b->stats_head);
+	return 0;
+}
+
+static int balloon_restore(struct virtio_device *d, struct state_in *in, struct err *err)
+{
+	struct balloon *b = (struct balloon *)d;
+	int rc = balloon_activate(d, err);
+
+	b->target = state_u32(in);
+	b->has_stats_buffer = state_u8(in) && b->stats_queue;
+	b->stats_head = state_u16(in);
+	if (b->stats_head >= VIRTQ_SIZE_MAX)
+		return err_set(err, EINVAL, "a buffer for statistics that is none");
+	return rc;
+}
+
 static void balloon_free(struct virtio_device *d)
 {
 	free(d);
@@ -282,6 +307,8 @@ static const struct virtio_ops ops = {
 	.reset = balloon_reset,
 	.serve = balloon_serve,
 	.config_written = balloon_config_written,
+	.save = balloon_save,
+	.restore = balloon_restore,
 	.free = balloon_free,
 };
 

@@ -17,6 +17,7 @@
 
 #include "base/loop.h"
 #include "microvm/memory.h"
+#include "microvm/state.h"
 #include "microvm/virtio/queue.h"
 
 #define VIRTIO_QUEUES_MAX 8
@@ -34,6 +35,15 @@ struct virtio_ops {
 	void (*serve)(struct virtio_device *d, unsigned int q);
 	/* Optional. Within the config_size bytes of config. */
 	void (*config_written)(struct virtio_device *d, uint32_t offset, uint32_t len);
+	/*
+	 * Optional, all four, for saving (saved.c), of an active device only. Between suspend and resume
+	 * nothing touches guest memory. save appends what the common part does not have; restore, in
+	 * place of activate, reads it and goes on from there: the queues stand where they stood.
+	 */
+	int (*suspend)(struct virtio_device *d, struct err *err);
+	void (*resume)(struct virtio_device *d);
+	int (*save)(struct virtio_device *d, struct buf *ret, struct err *err);
+	int (*restore)(struct virtio_device *d, struct state_in *in, struct err *err);
 	void (*free)(struct virtio_device *d);
 };
 
@@ -88,6 +98,15 @@ void virtio_destroy(struct virtio_device *d); /* calls ops->free last */
 /* Registers (mmio.c). offset < VIRTIO_MMIO_SIZE; data is little-endian; reads fill all of it. */
 void virtio_mmio_read(struct virtio_device *d, uint64_t offset, uint8_t *data, uint32_t len);
 void virtio_mmio_write(struct virtio_device *d, uint64_t offset, const uint8_t *data, uint32_t len);
+
+/*
+ * Saving and restoring (saved.c), on the I/O thread or while there is none; no processor runs.
+ * virtio_restore is for a device as it was made: -EINVAL when it is not of the saved one's kind.
+ */
+int virtio_suspend(struct virtio_device *d, struct err *err) MUST_CHECK;
+void virtio_resume(struct virtio_device *d);
+int virtio_save(struct virtio_device *d, struct buf *ret, struct err *err) MUST_CHECK;
+int virtio_restore(struct virtio_device *d, struct state_in *in, struct err *err) MUST_CHECK;
 
 /* For devices, with the lock held: */
 void virtio_interrupt_queue(struct virtio_device *d, unsigned int q); /* if the driver wants one */

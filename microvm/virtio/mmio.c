@@ -82,6 +82,18 @@ void virtio_mmio_init(struct virtio_device *d)
 	virtio_mmio_show(d);
 }
 
+uint32_t virtio_mmio_get(const struct virtio_device *d, uint64_t offset)
+{
+	return __atomic_load_n(reg(d, offset), __ATOMIC_SEQ_CST);
+}
+
+void virtio_mmio_put(struct virtio_device *d, uint64_t offset, uint32_t value)
+{
+	put(d, offset, value);
+	if (d->config_size > 0)
+		show_config(d);
+}
+
 void virtio_mmio_set_interrupt(struct virtio_device *d, uint32_t why)
 {
 	__atomic_fetch_or(reg(d, VIRTIO_MMIO_INTERRUPT_STATUS), why, __ATOMIC_SEQ_CST);

@@ -352,6 +352,18 @@ static void net_reset(struct virtio_device *d)
 	n->frame.len = 0;
 }
 
+/* A frame in hand is lost, as frames are in a network; the driver has its buffers back. */
+static int net_suspend(struct virtio_device *d, struct err *err)
+{
+	struct net *n = (struct net *)d;
+
+	(void)err;
+	if (n->frame.len)
+		give_up_frame(n);
+	virtio_interrupt_queue(d, RX);
+	return 0;
+}
+
 static void net_free(struct virtio_device *d)
 {
 	struct net *n = (struct net *)d;
@@ -366,6 +378,7 @@ static const struct virtio_ops net_ops = {
 	.activate = net_activate,
 	.reset = net_reset,
 	.serve = net_serve,
+	.suspend = net_suspend,
 	.free = net_free,
 };
 

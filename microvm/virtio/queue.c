@@ -62,6 +62,19 @@ void virtq_reset(struct virtq *q)
 	*q = (struct virtq){.dropped = q->dropped};
 }
 
+struct virtq_place virtq_place(const struct virtq *q)
+{
+	return (struct virtq_place){q->next_avail, q->next_used, q->signalled, q->broken};
+}
+
+void virtq_set_place(struct virtq *q, const struct virtq_place *place)
+{
+	q->next_avail = place->next_avail;
+	q->next_used = place->next_used;
+	q->signalled = place->signalled;
+	q->broken = place->broken;
+}
+
 /* Adds one descriptor's buffer. False: the chain is malformed. */
 static bool add_buffer(const struct virtq *q, const struct vring_desc *d, struct virtq_chain *c)
 {
@@ -199,6 +212,22 @@ bool virtq_listen(struct virtq *q)
 		write_once(q->used->flags, 0);
 	atomic_thread_fence(memory_order_seq_cst);
 	return read_acquire(q->avail->idx) != q->next_avail;
+}
+
+uint16_t virtq_available(const struct virtq *q)
+{
+	return q->active ? read_acquire(q->avail->idx) : 0;
+}
+
+void virtq_listen_for_more(struct virtq *q)
+{
+	if (!q->active)
+		return;
+	if (q->event_idx)
+		write_once(*avail_event(q), read_once(q->avail->idx));
+	else
+		write_once(q->used->flags, 0);
+	atomic_thread_fence(memory_order_seq_cst);
 }
 
 /* ---- buffers ---- */

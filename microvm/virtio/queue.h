@@ -53,6 +53,16 @@ int virtq_activate(struct virtq *q, const struct virtq_setup *setup,
 		   const struct guest_memory *memory, bool event_idx, struct err *err) MUST_CHECK;
 void virtq_reset(struct virtq *q);
 
+/* Where an active queue is, to go on from there in another process. */
+struct virtq_place {
+	uint16_t next_avail, next_used, signalled;
+	bool broken;
+};
+
+struct virtq_place virtq_place(const struct virtq *q);
+/* Of an active queue; any place will do, as a driver may write any index as well. */
+void virtq_set_place(struct virtq *q, const struct virtq_place *place);
+
 /*
  * The next request. 1: in *ret; 0: none; -EPROTO: the available index is out of reach, the queue is
  * broken from now on and the device wants a reset. A chain that is malformed (index, loop, length,
@@ -83,6 +93,11 @@ bool virtq_wants_interrupt(struct virtq *q);
  */
 void virtq_silence(struct virtq *q);
 bool virtq_listen(struct virtq *q);
+
+/* How many buffers the driver has made available so far, counted modulo 2^16. */
+uint16_t virtq_available(const struct virtq *q);
+/* Asks it to notify when it adds to those, whether or not they have been popped. */
+void virtq_listen_for_more(struct virtq *q);
 
 /* Copies between a chain's buffers and a flat one, from byte offset; the bytes copied, at most len. */
 size_t virtq_read(const struct virtq_chain *c, size_t offset, void *to, size_t len);

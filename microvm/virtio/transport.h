@@ -14,5 +14,8 @@ void virtio_mmio_show(struct virtio_device *d);        /* after status, features
 void virtio_mmio_show_config(struct virtio_device *d); /* after the device changed config */
 void virtio_mmio_set_interrupt(struct virtio_device *d, uint32_t why);
 void virtio_mmio_clear_interrupt(struct virtio_device *d, uint32_t why);
+/* Registers that only the page holds: InterruptStatus, ConfigGeneration. */
+uint32_t virtio_mmio_get(const struct virtio_device *d, uint64_t offset);
+void virtio_mmio_put(struct virtio_device *d, uint64_t offset, uint32_t value);
 
 #endif

@@ -20,6 +20,7 @@
 
 #define RX          0
 #define TX          1
+#define EVENTS      2
 #define BUDGET      128 /* packets a wakeup and direction */
 #define MAX_PAYLOAD 65536u
 
@@ -131,6 +132,7 @@ static void stop(struct vsock *s)
 	struct vsock_conn *c, *next;
 
 	s->live = false;
+	s->held = false;
 	s->tx_more = false;
 	s->tx_stalled = false;
 	s->n_resets = 0;
@@ -228,6 +230,8 @@ static void serve_rx(struct vsock *s)
 	struct vsock_packet p;
 	int rc;
 
+	if (s->held)
+		return;
 	while (s->n_resets || !TAILQ_EMPTY(&s->ready)) {
 		if (!budget--) {
 			virtio_serve_again(&s->base, RX);
@@ -293,12 +297,53 @@ static void vsock_reset(struct virtio_device *d)
 	stop(s);
 }
 
+/* ---- saved and made again ---- */
+
+static int vsock_save(struct virtio_device *d, struct buf *ret, struct err *err)
+{
+	(void)err;
+	state_put_u32(ret, ((struct vsock *)d)->next_port);
+	return 0;
+}
+
+/*
+ * None of the connections is there any more, which the guest is told (5.10.6.7). Nothing else is
+ * given to it before it has returned that buffer: it goes through its connections when it takes the
+ * event, and would end a new one with the old.
+ */
+static void tell_reset(struct vsock *s)
+{
+	const struct virtio_vsock_event event = {.id = htole32(VIRTIO_VSOCK_EVENT_TRANSPORT_RESET)};
+	struct virtq *q = &s->base.queues[EVENTS];
+
+	if (virtq_pop(q, &s->chain) <= 0)
+		return;
+	virtq_push(q, s->chain.head, (uint32_t)virtq_write(&s->chain, 0, &event, sizeof(event)));
+	s->held = true;
+	s->held_at = virtq_available(q);
+	virtq_listen_for_more(q);
+}
+
+static int vsock_restore(struct virtio_device *d, struct state_in *in, struct err *err)
+{
+	struct vsock *s = (struct vsock *)d;
+	int rc = vsock_activate(d, err);
+
+	s->next_port = state_u32(in);
+	if (s->next_port < VSOCK_FIRST_PORT || s->next_port >= VSOCK_LAST_PORT)
+		return err_set(err, EINVAL, "port %u of the host", s->next_port);
+	tell_reset(s);
+	return rc;
+}
+
 static void vsock_serve(struct virtio_device *d, unsigned int q)
 {
 	struct vsock *s = (struct vsock *)d;
 
 	if (!s->live)
 		return;
+	if (q == EVENTS && s->held && virtq_available(&d->queues[EVENTS]) != s->held_at)
+		s->held = false;
 	if (q == TX)
 		s->tx_more = true;
 	if (s->accept_again)
@@ -324,6 +369,8 @@ static const struct virtio_ops vsock_ops = {
 	.activate = vsock_activate,
 	.reset = vsock_reset,
 	.serve = vsock_serve,
+	.save = vsock_save,
+	.restore = vsock_restore,
 	.free = vsock_free,
 };
 
@@ -353,7 +400,7 @@ int virtio_vsock_new(const struct virtio_host *host, const struct vsock_config *
 	s = mem_xalloc(sizeof(*s));
 	s->config = *config;
 	s->config.listen_fd = -1;
-	s->next_port = 1u << 30;
+	s->next_port = VSOCK_FIRST_PORT;
 	s->space.guest_cid = htole64(config->guest_cid);
 	LIST_INIT(&s->conns);
 	TAILQ_INIT(&s->ready);

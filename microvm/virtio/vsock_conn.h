@@ -17,6 +17,9 @@
 
 #define VSOCK_BUCKETS 256
 #define VSOCK_RESETS  256 /* answers to packets of no connection */
+/* Of the host's side of connections that it begins. */
+#define VSOCK_FIRST_PORT (1u << 30)
+#define VSOCK_LAST_PORT  (1u << 31)
 #define VSOCK_HDR     sizeof(struct virtio_vsock_hdr)
 
 enum vsock_state {
@@ -84,6 +87,8 @@ struct vsock {
 
 	bool live; /* between activation and reset */
 	bool tx_more, tx_stalled, rx_listening;
+	bool held; /* until the driver adds a buffer for events to the held_at that it had added */
+	uint16_t held_at;
 	struct loop_source *timer, *listener;
 
 	LIST_HEAD(, vsock_conn) conns;

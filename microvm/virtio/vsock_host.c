@@ -12,9 +12,7 @@
 #include "base/parse.h"
 #include "microvm/virtio/vsock_conn.h"
 
-#define FIRST_PORT (1u << 30)
-#define LAST_PORT  (1u << 31)
-#define MAX_LINE   32 /* "CONNECT 4294967295\n" */
+#define MAX_LINE 32 /* "CONNECT 4294967295\n" */
 
 void vsock_accept(struct vsock *s)
 {
@@ -84,8 +82,8 @@ static uint32_t choose_port(struct vsock *s, uint32_t guest_port)
 	/* There are a million times more ports than connections. */
 	do {
 		port = s->next_port++;
-		if (s->next_port == LAST_PORT)
-			s->next_port = FIRST_PORT;
+		if (s->next_port == VSOCK_LAST_PORT)
+			s->next_port = VSOCK_FIRST_PORT;
 	} while (vsock_conn_find(s, guest_port, port));
 	return port;
 }

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The guest's RAM in a sparse file. Private to snapshot.c and its tests. */
+#ifndef HULL_MICROVM_SAVED_MEMORY_H
+#define HULL_MICROVM_SAVED_MEMORY_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "microvm/memory.h"
+
+struct saved_memory {
+	uint64_t pages;    /* that are not all zeroes */
+	uint64_t checksum; /* of their numbers and contents */
+};
+
+/* fd is empty. */
+int memory_save(const struct guest_memory *m, int fd, struct saved_memory *ret,
+		struct err *err) MUST_CHECK;
+/* Into memory that has not been written to. -EINVAL: the file is not the one of saved. */
+int memory_restore(const struct guest_memory *m, int fd, const struct saved_memory *saved,
+		   struct err *err) MUST_CHECK;
+
+#endif
