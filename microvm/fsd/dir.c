@@ -30,7 +30,7 @@ int fsd_opendir(struct fsd *f, struct fsd_request *r)
 	fd = fsd_reopen(f, r->node, O_RDONLY);
 	if (fd < 0)
 		return fd;
-	rc = fsd_handle_add(f, fd, S_IFDIR, &h);
+	rc = fsd_handle_add(f, r->node, fd, S_IFDIR, O_RDONLY, &h);
 	if (rc < 0)
 		return rc;
 	out.fh = h->id;

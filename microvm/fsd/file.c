@@ -98,7 +98,7 @@ int fsd_open(struct fsd *f, struct fsd_request *r)
 	if (fd < 0)
 		return fd;
 	out.open_flags = fsd_open_flags(f, r->node, fd, in->flags);
-	rc = fsd_handle_add(f, fd, S_IFREG, &h);
+	rc = fsd_handle_add(f, r->node, fd, S_IFREG, flags, &h);
 	if (rc < 0)
 		return rc;
 	out.fh = h->id;
@@ -117,7 +117,7 @@ static int reply_created(struct fsd *f, struct fsd_node *node, const struct stat
 	int rc;
 
 	out.open.open_flags = fsd_open_flags(f, node, fd, guest_flags);
-	rc = fsd_handle_add(f, fd, S_IFREG, &h);
+	rc = fsd_handle_add(f, node, fd, S_IFREG, (int)(guest_flags & OPEN_FLAGS), &h);
 	if (rc < 0) {
 		fsd_node_forget(f, node->id, 1);
 		return rc;

@@ -20,7 +20,9 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "microvm/state.h"
 
 struct fsd;
 
@@ -53,6 +55,13 @@ size_t fsd_handle(struct fsd *f, const struct iovec *out, size_t n_out, const st
 
 /* Forgets all nodes and open files, as when the guest has gone. The next request must be INIT. */
 void fsd_reset(struct fsd *f);
+
+/*
+ * All that the guest knows of the directory, and making that known again to a new server of the same
+ * directory, or of a copy: see saved.c. -EINVAL: it makes no sense; then nothing is known.
+ */
+int fsd_save(struct fsd *f, struct buf *ret) MUST_CHECK;
+int fsd_restore(struct fsd *f, struct state_in *in) MUST_CHECK;
 
 struct fsd_stats {
 	uint64_t requests, errors, forgotten;

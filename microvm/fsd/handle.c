@@ -8,7 +8,8 @@
 #include "base/mem.h"
 #include "microvm/fsd/internal.h"
 
-int fsd_handle_add(struct fsd *f, int fd, mode_t type, struct fsd_handle **ret)
+int fsd_handle_add(struct fsd *f, const struct fsd_node *node, int fd, mode_t type, int flags,
+		   struct fsd_handle **ret)
 {
 	struct fsd_handle *h = NULL;
 	int rc = fsd_room(f);
@@ -25,11 +26,31 @@ int fsd_handle_add(struct fsd *f, int fd, mode_t type, struct fsd_handle **ret)
 		fd_close(fd);
 		return rc;
 	}
+	h->node = node->id;
 	h->fd = fd;
 	h->type = type;
+	h->flags = flags;
 	f->fds++;
 	f->n_handles++;
 	*ret = h;
+	return 0;
+}
+
+int fsd_handle_restore(struct fsd *f, uint64_t id, mode_t type, int fd, int flags, uint64_t node)
+{
+	struct fsd_handle *h = mem_try_calloc(1, sizeof(*h));
+	int rc = h ? 0 : -ENOMEM;
+
+	if (!rc && fsd_id_place(&f->handle_ids, id, h) < 0)
+		rc = -EINVAL;
+	if (rc < 0) {
+		free(h);
+		fd_close(fd);
+		return rc;
+	}
+	*h = (struct fsd_handle){.id = id, .node = node, .fd = fd, .flags = flags, .type = type};
+	f->fds += fd >= 0;
+	f->n_handles++;
 	return 0;
 }
 
@@ -43,8 +64,8 @@ struct fsd_handle *fsd_handle_get(const struct fsd *f, uint64_t id, mode_t type)
 void fsd_handle_close(struct fsd *f, struct fsd_handle *h)
 {
 	fsd_id_remove(&f->handle_ids, h->id);
+	f->fds -= h->fd >= 0;
 	fd_close(h->fd);
-	f->fds--;
 	f->n_handles--;
 	free(h->entries);
 	free(h);

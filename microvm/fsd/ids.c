@@ -32,6 +32,39 @@ static int grow(struct fsd_ids *t)
 	return 0;
 }
 
+int fsd_ids_reserve(struct fsd_ids *t, uint32_t n)
+{
+	while (t->size < n)
+		if (grow(t) < 0)
+			return -1;
+	if (t->n < n)
+		t->n = n;
+	t->free = 0;
+	return 0;
+}
+
+int fsd_id_place(struct fsd_ids *t, uint64_t id, void *object)
+{
+	uint32_t slot = (uint32_t)id;
+
+	if (!slot || slot >= t->n || t->slots[slot].object ||
+	    t->slots[slot].generation != id >> 32)
+		return -1;
+	t->slots[slot].object = object;
+	return 0;
+}
+
+void fsd_ids_free_rest(struct fsd_ids *t)
+{
+	t->free = 0;
+	for (uint32_t slot = t->n; slot-- > 1;) {
+		if (t->slots[slot].object)
+			continue;
+		t->slots[slot].next_free = t->free;
+		t->free = slot;
+	}
+}
+
 uint64_t fsd_id_add(struct fsd_ids *t, void *object)
 {
 	uint32_t slot = t->free;

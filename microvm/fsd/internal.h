@@ -32,6 +32,10 @@ struct fsd_ids {
 uint64_t fsd_id_add(struct fsd_ids *t, void *object); /* 0: no memory. The first one is 1. */
 void *fsd_id_get(const struct fsd_ids *t, uint64_t id);
 void fsd_id_remove(struct fsd_ids *t, uint64_t id);
+/* For restoring: slots below n exist, the empty ones are given by fsd_id_place alone. -1: no memory. */
+int fsd_ids_reserve(struct fsd_ids *t, uint32_t n);
+int fsd_id_place(struct fsd_ids *t, uint64_t id, void *object); /* -1: not a free number */
+void fsd_ids_free_rest(struct fsd_ids *t); /* fsd_id_add may give all that are empty */
 
 /*
  * A file of the shared directory that the guest knows. Its descriptor may be closed for want of
@@ -53,11 +57,13 @@ struct fsd_node {
 	/* The state of the content when the guest's cache of it was last known to be right. */
 	int64_t seen_sec;
 	uint32_t seen_nsec;
+	uint32_t place; /* among those that are saved (saved.c) */
 };
 
 struct fsd_handle {
-	uint64_t id;
-	int fd;
+	uint64_t id, node; /* its number, and its node's */
+	int fd;            /* -1: restored, but gone */
+	int flags;         /* as given to open(2) */
 	mode_t type;
 	/* Directories: entries that were read and not yet given, the first one's offset is next. */
 	uint8_t *entries;
@@ -145,13 +151,27 @@ void fsd_node_keep(struct fsd *f, struct fsd_node *dir, const char *name);
 /* Notes that a file is now called name in dir. */
 void fsd_node_moved(struct fsd *f, struct fsd_node *dir, const char *name);
 
+/* For saving: does its name, and do those of its ancestors, lead to it now? */
+bool fsd_node_has_name(const struct fsd_node *node);
+/*
+ * For restoring: makes the node of number id (0: none, then it is there for its children only) of the
+ * file called name in dir. One that is not there, or of another type, is stale: *ret is without name
+ * then, or NULL without number. dir may be NULL or stale, name empty. 0 or -errno.
+ */
+int fsd_node_restore(struct fsd *f, struct fsd_node *dir, const char *name, mode_t type,
+		     uint64_t id, struct fsd_node **ret);
+void fsd_node_unused(struct fsd *f, struct fsd_node *node); /* frees it if it is; NULL: nothing */
+
 /* Makes sure that one more descriptor may be opened. 0 or -ENFILE. */
 int fsd_room(struct fsd *f);
 
 /* --- open files --- */
 
-/* Takes fd; counts it. 0 or -errno, then fd is closed. */
-int fsd_handle_add(struct fsd *f, int fd, mode_t type, struct fsd_handle **ret);
+/* Takes fd, opened with flags; counts it. 0 or -errno, then fd is closed. */
+int fsd_handle_add(struct fsd *f, const struct fsd_node *node, int fd, mode_t type, int flags,
+		   struct fsd_handle **ret);
+/* The same, with a number, and fd may be -1. -EINVAL: the number is not free. */
+int fsd_handle_restore(struct fsd *f, uint64_t id, mode_t type, int fd, int flags, uint64_t node);
 /* The open file of that number and type, or NULL. */
 struct fsd_handle *fsd_handle_get(const struct fsd *f, uint64_t id, mode_t type);
 void fsd_handle_close(struct fsd *f, struct fsd_handle *h);

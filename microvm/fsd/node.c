@@ -125,9 +125,9 @@ static void drop_fd(struct fsd *f, struct fsd_node *node)
 
 /*
  * Opens the node by its name and those of its ancestors, from the nearest one with a descriptor.
- * Returns it or -errno; -ESTALE: something else is there now.
+ * Returns it or -errno; *st tells what is there.
  */
-static int open_by_names(const struct fsd_node *node)
+static int open_names(const struct fsd_node *node, struct statx *st)
 {
 	const struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
 				     .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
@@ -135,7 +135,6 @@ static int open_by_names(const struct fsd_node *node)
 	const struct fsd_node *up = node;
 	char path[PATH_MAX], *at = path + sizeof(path);
 	CLOSE_FD int fd = -1;
-	struct statx st;
 
 	do {
 		size_t len = up->name ? strlen(up->name) : 0;
@@ -150,8 +149,19 @@ static int open_by_names(const struct fsd_node *node)
 	fd = sys_openat2(up->fd, at, &how, sizeof(how));
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
 		return -ENFILE;
-	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, FSD_STATX, &st) < 0)
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, FSD_STATX, st) < 0)
 		return -ESTALE;
+	return fd_take(&fd);
+}
+
+/* -ESTALE: something else is there now. */
+static int open_by_names(const struct fsd_node *node)
+{
+	struct statx st;
+	CLOSE_FD int fd = open_names(node, &st);
+
+	if (fd < 0)
+		return fd;
 	return same_file(node, &st) ? fd_take(&fd) : -ESTALE;
 }
 
@@ -399,6 +409,61 @@ void fsd_node_moved(struct fsd *f, struct fsd_node *dir, const char *name)
 	node = hash_find(f, &st);
 	if (node)
 		set_name(f, node, dir, name);
+}
+
+bool fsd_node_has_name(const struct fsd_node *node)
+{
+	CLOSE_FD int fd = open_by_names(node);
+
+	return fd >= 0;
+}
+
+/* Opens what is to become a node again; *st is filled. Another node's file is none of this one's. */
+static int open_again(struct fsd *f, struct fsd_node *dir, const char *name, mode_t type,
+		      struct statx *st)
+{
+	const struct fsd_node there = {.fd = -1, .parent = dir, .name = (char *)name};
+	CLOSE_FD int fd = dir ? open_names(&there, st) : -ESTALE;
+
+	if (fd < 0 || (st->stx_mode & S_IFMT) != type || hash_find(f, st))
+		return -ESTALE;
+	return fd_take(&fd);
+}
+
+int fsd_node_restore(struct fsd *f, struct fsd_node *dir, const char *name, mode_t type,
+		     uint64_t id, struct fsd_node **ret)
+{
+	struct statx st = {0}, stale = {.stx_mode = (uint16_t)type};
+	CLOSE_FD int fd = open_again(f, dir, name, type, &st);
+	struct fsd_node *node;
+
+	*ret = NULL;
+	if (fd < 0 && !id)
+		return 0;
+	node = node_new(f, fd < 0 ? &stale : &st);
+	if (!node)
+		return -ENOMEM;
+	if (id && fsd_id_place(&f->node_ids, id, node) < 0) {
+		node_free(f, node);
+		return -EINVAL;
+	}
+	node->id = id;
+	f->n_nodes += id != 0;
+	f->closed += id != 0;
+	if (fd >= 0)
+		set_name(f, node, dir, name);
+	if (id && fd >= 0 && fsd_room(f) == 0) {
+		f->closed--;
+		give_fd(f, node, fd_take(&fd));
+	}
+	*ret = node;
+	return 0;
+}
+
+void fsd_node_unused(struct fsd *f, struct fsd_node *node)
+{
+	if (node)
+		node_free(f, node);
 }
 
 int fsd_nodes_init(struct fsd *f, int dir_fd, struct err *err)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "microvm/fsd/control.h"
 #include "microvm/fsd/sandbox.h"
@@ -31,6 +32,7 @@ struct server {
 	int kick_fds[FSD_QUEUES], irq_fd; /* -1 while there is no driver */
 	struct virtq queues[FSD_QUEUES];
 	bool pending[FSD_QUEUES]; /* there may be requests */
+	bool suspended;
 	struct virtq_chain chain;
 };
 
@@ -96,6 +98,7 @@ static void stop(struct server *s)
 		s->pending[q] = false;
 	}
 	fd_replace(&s->irq_fd, -1);
+	s->suspended = false;
 	fsd_reset(s->fsd);
 }
 
@@ -122,27 +125,104 @@ static int activate(struct server *s, const struct fsd_control *m, const int fds
 	return 0;
 }
 
+/* All requests that were begun are answered: they are served one by one. */
+static int suspend(struct server *s, int file, struct err *err)
+{
+	BUF words = BUF_INIT;
+	int rc = fsd_save(s->fsd, &words);
+
+	if (rc < 0)
+		return err_code(err, -rc, "what the guest knows of its files");
+	if (words.len > FSD_SAVED_MAX)
+		return err_set(err, E2BIG, "the guest knows too many files: %zu bytes of names",
+			       words.len);
+	rc = io_write(file, words.data, words.len);
+	if (rc < 0)
+		return err_code(err, -rc, "write what the guest knows of its files");
+	s->suspended = true;
+	return 0;
+}
+
+static int answer_suspend(struct server *s, int file)
+{
+	struct fsd_control m = {.what = FSD_DONE};
+	struct err err = ERR_INIT;
+
+	(void)suspend(s, file, &err);
+	m.code = err.code;
+	(void)snprintf(m.text, sizeof(m.text), "%s", err.msg);
+	for (unsigned int q = 0; q < FSD_QUEUES; q++)
+		m.places[q] = virtq_place(&s->queues[q]);
+	return send_control(s->control_fd, &m);
+}
+
+static void resume(struct server *s)
+{
+	s->suspended = false;
+	for (unsigned int q = 0; q < FSD_QUEUES; q++)
+		s->pending[q] = s->queues[q].active;
+}
+
+/* Takes the eventfds. */
+static int restore(struct server *s, const struct fsd_control *m, const int fds[N_FDS], int file,
+		   struct err *err)
+{
+	const size_t len = m->length < FSD_SAVED_MAX ? m->length : FSD_SAVED_MAX;
+	struct state_in in;
+	BUF words = BUF_INIT;
+	int rc = activate(s, m, fds, err);
+
+	if (rc < 0)
+		return rc;
+	if (io_read(file, buf_reserve(&words, len), len) != (ssize_t)len)
+		return err_set(err, EIO, "read what the guest knows of its files");
+	in = (struct state_in){(const uint8_t *)words.data, len, false};
+	rc = fsd_restore(s->fsd, &in);
+	if (rc < 0) {
+		stop(s);
+		return err_code(err, -rc, "what the guest knows of its files");
+	}
+	for (unsigned int q = 0; q < FSD_QUEUES; q++) {
+		if (s->queues[q].active)
+			virtq_set_place(&s->queues[q], &m->places[q]);
+	}
+	return 0;
+}
+
+static int serve_control(struct server *s, const struct fsd_control *m, int *fds, size_t n_fds)
+{
+	struct err err = ERR_INIT;
+	bool has_queues = n_fds >= N_FDS;
+
+	if (m->what == FSD_ACTIVATE && n_fds == N_FDS)
+		(void)activate(s, m, fds, &err);
+	else if (m->what == FSD_RESTORE && n_fds == N_FDS + 1)
+		(void)restore(s, m, fds, fds[N_FDS], &err);
+	else if (m->what == FSD_RESET && n_fds == 0)
+		stop(s);
+	else if (m->what == FSD_SUSPEND && n_fds == 1)
+		return answer_suspend(s, fds[0]);
+	else if (m->what == FSD_RESUME && n_fds == 0)
+		return resume(s), 0;
+	else
+		return -1;
+	for (size_t i = 0; has_queues && i < N_FDS; i++)
+		fds[i] = -1; /* the server's */
+	return answer(s, FSD_DONE, &err);
+}
+
 /* -1: time to end. */
 static int on_control(struct server *s)
 {
-	struct err err = ERR_INIT;
 	struct fsd_control m;
-	int fds[N_FDS];
+	int fds[N_FDS + 1];
 	size_t n_fds;
-	int n = fd_recv(s->control_fd, fds, N_FDS, &n_fds, &m, sizeof(m), &err);
+	int n = fd_recv(s->control_fd, fds, N_FDS + 1, &n_fds, &m, sizeof(m), NULL);
+	int rc = n == (int)sizeof(m) ? serve_control(s, &m, fds, n_fds) : -1;
 
-	if (n <= 0)
-		return -1;
-	if (n == (int)sizeof(m) && m.what == FSD_ACTIVATE && n_fds == N_FDS) {
-		(void)activate(s, &m, fds, &err);
-		return answer(s, FSD_DONE, &err);
-	}
-	while (n_fds)
-		fd_close(fds[--n_fds]);
-	if (n != (int)sizeof(m) || m.what != FSD_RESET)
-		return -1;
-	stop(s);
-	return answer(s, FSD_DONE, &err);
+	for (size_t i = 0; n > 0 && i < n_fds; i++)
+		fd_close(fds[i]);
+	return rc;
 }
 
 void fsd_serve(struct fsd *f, const struct guest_memory *memory, int control_fd)
@@ -156,10 +236,10 @@ void fsd_serve(struct fsd *f, const struct guest_memory *memory, int control_fd)
 
 	for (;;) {
 		const struct timespec now = {0};
-		struct pollfd fds[N_FDS] = {[CONTROL] = {control_fd, POLLIN, 0}};
+		struct pollfd fds[N_FDS] = {{-1, 0, 0}, {-1, 0, 0}, {control_fd, POLLIN, 0}};
 		bool busy = false;
 
-		for (unsigned int q = 0; q < FSD_QUEUES; q++) {
+		for (unsigned int q = 0; q < FSD_QUEUES && !s.suspended; q++) {
 			fds[q] = (struct pollfd){s.kick_fds[q], POLLIN, 0};
 			busy = busy || s.pending[q];
 		}
@@ -175,7 +255,7 @@ void fsd_serve(struct fsd *f, const struct guest_memory *memory, int control_fd)
 		if (fds[CONTROL].revents && on_control(&s) < 0)
 			break;
 		for (unsigned int q = 0; q < FSD_QUEUES; q++)
-			if (s.pending[q])
+			if (s.pending[q] && !s.suspended)
 				serve_queue(&s, q);
 	}
 	stop(&s);

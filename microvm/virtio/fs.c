@@ -13,9 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "microvm/fsd/control.h"
@@ -26,6 +29,9 @@ struct fs {
 	int control_fd, irq_fd;
 	struct loop_source *source;
 	bool gone; /* the server has ended */
+	/* While suspended: what the server knows, and where its queues stand. */
+	int saved_fd; /* -1: it is not */
+	struct virtq_place places[FSD_QUEUES];
 };
 
 /* The next message: 1, 0 when none is there (with MSG_DONTWAIT), or -EPIPE. */
@@ -79,17 +85,22 @@ static void on_control(void *arg, uint32_t events)
 }
 
 /* Waits for the answer, however long the server's present request takes. */
+static int wait_answer(struct fs *fs, struct fsd_control *m, struct err *err)
+{
+	do {
+		if (receive(fs, m, 0) < 0) {
+			on_gone(fs);
+			return err_set(err, EPIPE, "the file server has ended");
+		}
+	} while (m->what != FSD_DONE);
+	return m->code > 0 ? err_set(err, m->code, "%s", m->text) : 0;
+}
+
 static int wait_done(struct fs *fs, struct err *err)
 {
 	struct fsd_control m;
 
-	do {
-		if (receive(fs, &m, 0) < 0) {
-			on_gone(fs);
-			return err_set(err, EPIPE, "the file server has ended");
-		}
-	} while (m.what != FSD_DONE);
-	return m.code > 0 ? err_set(err, m.code, "%s", m.text) : 0;
+	return wait_answer(fs, &m, err);
 }
 
 static int activate(struct virtio_device *d, struct err *err)
@@ -118,6 +129,104 @@ static void reset(struct virtio_device *d)
 		(void)wait_done(fs, NULL);
 }
 
+/* ---- saved and made again ---- */
+
+static int suspend(struct virtio_device *d, struct err *err)
+{
+	struct fs *fs = (struct fs *)(void *)d;
+	struct fsd_control m = {.what = FSD_SUSPEND};
+	CLOSE_FD int file = memfd_create("hull-files", MFD_CLOEXEC);
+	int rc;
+
+	if (fs->gone)
+		return err_set(err, EPIPE, "the file server has ended");
+	if (file < 0)
+		return err_sys(err, "memfd_create");
+	rc = fd_send(fs->control_fd, &file, 1, &m, sizeof(m), err);
+	if (rc < 0 || (rc = wait_answer(fs, &m, err)) < 0)
+		return rc;
+	for (unsigned int q = 0; q < FSD_QUEUES; q++)
+		fs->places[q] = m.places[q];
+	fs->saved_fd = fd_take(&file);
+	return 0;
+}
+
+static void resume(struct virtio_device *d)
+{
+	struct fs *fs = (struct fs *)(void *)d;
+	const struct fsd_control m = {.what = FSD_RESUME};
+
+	fd_replace(&fs->saved_fd, -1);
+	if (!fs->gone)
+		(void)!send(fs->control_fd, &m, sizeof(m), MSG_NOSIGNAL);
+}
+
+static int save(struct virtio_device *d, struct buf *ret, struct err *err)
+{
+	struct fs *fs = (struct fs *)(void *)d;
+	BUF words = BUF_INIT;
+	int rc;
+
+	if (fs->saved_fd < 0)
+		return err_set(err, EINVAL, "it is not suspended");
+	if (lseek(fs->saved_fd, 0, SEEK_SET) < 0)
+		return err_sys(err, "read what the file server knows");
+	rc = io_read_all(fs->saved_fd, "files", FSD_SAVED_MAX, &words, err);
+	if (rc < 0)
+		return rc;
+	for (unsigned int q = 0; q < FSD_QUEUES; q++) {
+		state_put_u16(ret, fs->places[q].next_avail);
+		state_put_u16(ret, fs->places[q].next_used);
+		state_put_u16(ret, fs->places[q].signalled);
+		state_put_u8(ret, fs->places[q].broken);
+	}
+	state_put_block(ret, words.data, words.len);
+	return 0;
+}
+
+static int send_restore(struct fs *fs, struct fsd_control *m, const uint8_t *words, size_t len,
+			struct err *err)
+{
+	const struct virtio_device *d = &fs->device;
+	CLOSE_FD int file = memfd_create("hull-files", MFD_CLOEXEC);
+	const int fds[] = {d->notify_fds[0], d->notify_fds[1], fs->irq_fd, file};
+	int rc;
+
+	m->length = len;
+	if (file < 0)
+		return err_sys(err, "memfd_create");
+	rc = len ? io_write(file, words, len) : 0;
+	if (rc < 0)
+		return err_code(err, -rc, "write a file in memory");
+	if (lseek(file, 0, SEEK_SET) < 0)
+		return err_sys(err, "seek in a file in memory");
+	rc = fd_send(fs->control_fd, fds, ARRAY_SIZE(fds), m, sizeof(*m), err);
+	return rc < 0 ? rc : wait_done(fs, err);
+}
+
+static int restore(struct virtio_device *d, struct state_in *in, struct err *err)
+{
+	struct fs *fs = (struct fs *)(void *)d;
+	struct fsd_control m = {.what = FSD_RESTORE,
+				.event_idx = virtio_has(d, VIRTIO_RING_F_EVENT_IDX),
+				.queues = {d->setup[0], d->setup[1]}};
+	const uint8_t *words;
+	size_t len = 0;
+
+	for (unsigned int q = 0; q < FSD_QUEUES; q++) {
+		m.places[q].next_avail = state_u16(in);
+		m.places[q].next_used = state_u16(in);
+		m.places[q].signalled = state_u16(in);
+		m.places[q].broken = state_u8(in);
+	}
+	words = state_block(in, FSD_SAVED_MAX, &len);
+	if (!words)
+		return state_close(in, "files", err);
+	if (fs->gone)
+		return err_set(err, EPIPE, "the file server has ended");
+	return send_restore(fs, &m, words, len, err);
+}
+
 /* The kicks go to the server; this is the driver's without eventfd. */
 static void serve(struct virtio_device *d, unsigned int q)
 {
@@ -130,6 +239,7 @@ static void free_fs(struct virtio_device *d)
 	struct fs *fs = (struct fs *)(void *)d;
 
 	loop_remove(fs->source);
+	fd_close(fs->saved_fd);
 	free(fs);
 }
 
@@ -138,6 +248,10 @@ static const struct virtio_ops fs_ops = {
 	.activate = activate,
 	.reset = reset,
 	.serve = serve,
+	.suspend = suspend,
+	.resume = resume,
+	.save = save,
+	.restore = restore,
 	.free = free_fs,
 };
 
@@ -156,6 +270,7 @@ int virtio_fs_new(const struct virtio_host *host, const struct virtio_fs_options
 	fs->config.num_request_queues = FSD_QUEUES - 1;
 	fs->control_fd = options->control_fd;
 	fs->irq_fd = options->irq_fd;
+	fs->saved_fd = -1;
 	fs->device.ops = &fs_ops;
 	fs->device.id = VIRTIO_ID_FS;
 	fs->device.config = (uint8_t *)&fs->config;

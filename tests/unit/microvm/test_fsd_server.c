@@ -446,6 +446,54 @@ static void test_owner_in_cell(void **state)
 	assert_int_equal(getxattr(path, "security.capability", got, sizeof(got)), sizeof(caps));
 }
 
+/* ---- another server goes on ---- */
+
+/* A request that waits while the first is suspended is answered by the second. */
+static void test_saved(void **state)
+{
+	struct fuse_open_in open_in = {.flags = O_RDWR};
+	struct fuse_read_in read_in = {.size = 100};
+	const struct fuse_open_out *opened = answered();
+	struct pollfd p = {irq_fd, POLLIN, 0};
+	struct err err = ERR_INIT;
+	BUF saved = BUF_INIT;
+	struct state_in in;
+	uint64_t node;
+
+	(void)state;
+	start(false);
+	node = look_up("file");
+	assert_int_equal(request(FUSE_OPEN, node, &open_in, sizeof(open_in)), 0);
+	read_in.fh = opened->fh;
+	assert_int_equal(virtio_suspend(guest.d, &err), 0);
+	kick(REQUESTS);
+	assert_int_equal(poll(&p, 1, 100), 0);
+	assert_int_equal(virtio_save(guest.d, &saved, &err), 0);
+	/* It goes on as if nothing had been. */
+	virtio_resume(guest.d);
+	assert_int_equal(request(FUSE_READ, node, &read_in, sizeof(read_in)), 0);
+	assert_memory_equal(answered(), "content", 7);
+
+	saved.len = 0;
+	assert_int_equal(virtio_suspend(guest.d, &err), 0);
+	assert_int_equal(virtio_save(guest.d, &saved, &err), 0);
+	virtio_destroy(guest.d);
+	fsd_server_end(&server);
+	spawn(false);
+	add_device();
+	in = (struct state_in){(const uint8_t *)saved.data, saved.len, false};
+	if (virtio_restore(guest.d, &in, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(request(FUSE_READ, node, &read_in, sizeof(read_in)), 0);
+	assert_memory_equal(answered(), "content", 7);
+	assert_int_equal(look_up("file"), node);
+	/* The driver may begin anew with this one, too. */
+	fake_reset(&guest);
+	fake_start(&guest, 0);
+	assert_int_equal(init(), 0);
+	assert_true(look_up("file"));
+}
+
 /* No cell, no server. */
 static void test_cell_impossible(void **state)
 {
@@ -483,6 +531,7 @@ int main(void)
 		server_test(test_wrong_chains),  server_test(test_server_dies),
 		server_test(test_vmm_dies),      server_test(test_readonly),
 		server_test(test_owner_in_cell), server_test(test_cell_impossible),
+		server_test(test_saved),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
