@@ -48,7 +48,7 @@ struct relay {
 	struct end from, to;
 	char *data; /* NULL while empty */
 	size_t start, len;
-	bool eof, finish;
+	bool eof, finish, hold;
 	int read_error;
 	uint64_t taken, carried, at;
 	relay_fn *fn;
@@ -210,6 +210,8 @@ static bool can_go_on(const struct relay *r)
 {
 	if (r->len)
 		return r->to.ready;
+	if (r->hold)
+		return false;
 	return r->eof || r->from.ready || r->finish;
 }
 
@@ -298,6 +300,13 @@ void relay_finish(struct relay *r)
 {
 	r->finish = true;
 	again(r);
+}
+
+void relay_hold(struct relay *r, int hold)
+{
+	r->hold = hold;
+	if (!hold)
+		again(r);
 }
 
 void relay_at(struct relay *r, uint64_t bytes, relay_at_fn *fn, void *arg)

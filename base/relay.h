@@ -43,6 +43,9 @@ uint64_t relay_taken(const struct relay *r);   /* bytes read so far */
 /* Nothing new is waited for: once what is there has been read, that counts as the end of file. */
 void relay_finish(struct relay *r);
 
+/* Takes nothing any more, until it is let go on; what is taken already is written, ends are not told. */
+void relay_hold(struct relay *r, int hold);
+
 /*
  * Calls fn, in place of what was set, from the loop, once that many bytes are written. When the relay
  * ends first, its end is all that is told.

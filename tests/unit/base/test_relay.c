@@ -339,15 +339,51 @@ static void test_turns_are_bounded(void **state)
 	close(out[1]);
 }
 
+/* What was taken is given, nothing more is taken, and no end is told before it is let go on. */
+static void test_hold(void **state)
+{
+	int in[2], out[2];
+	char data[16];
+
+	(void)state;
+	make_pipe(in, O_NONBLOCK);
+	make_pipe(out, O_NONBLOCK);
+	start(in[0], out[1]);
+	close(in[0]);
+	close(out[1]);
+	assert_int_equal(write(in[1], "one", 3), 3);
+	turns(3);
+	relay_hold(relay, true);
+	assert_int_equal(write(in[1], "two", 3), 3);
+	close(in[1]);
+	turns(5);
+	assert_int_equal(read(out[0], data, sizeof(data)), 3);
+	assert_int_equal(relay_taken(relay), 3);
+	assert_int_equal(relay_carried(relay), 3);
+	assert_int_equal(n_ended, 0);
+	relay_hold(relay, false);
+	turns(5);
+	assert_int_equal(read(out[0], data, sizeof(data)), 3);
+	assert_memory_equal(data, "two", 3);
+	assert_int_equal(n_ended, 1);
+	assert_int_equal(how, RELAY_ENDED);
+	close(out[0]);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(test_many_bytes),         TEST(test_slow_reader_holds_up_writer),
-		TEST(test_reader_that_goes),   TEST(test_files_and_null),
-		TEST(test_terminal),           TEST(test_finish_takes_what_is_there),
-		TEST(test_count_is_told_once), TEST(test_turns_are_bounded),
+		TEST(test_many_bytes),
+		TEST(test_slow_reader_holds_up_writer),
+		TEST(test_reader_that_goes),
+		TEST(test_files_and_null),
+		TEST(test_terminal),
+		TEST(test_finish_takes_what_is_there),
+		TEST(test_count_is_told_once),
+		TEST(test_turns_are_bounded),
+		TEST(test_hold),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
