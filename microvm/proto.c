@@ -39,6 +39,8 @@ const char *proto_op_name(unsigned int op)
 		[PROTO_PS] = "ps",
 		[PROTO_EVENT] = "event",
 		[PROTO_SHUTDOWN] = "shutdown",
+		[PROTO_SUSPEND] = "suspend",
+		[PROTO_ATTACH] = "attach",
 	};
 
 	return op < PROTO_OP_END && names[op] ? names[op] : "?";

@@ -72,6 +72,18 @@ enum proto_op {
 	PROTO_PS,          /* ID -> PIDS [TEXT]; a table of them */
 	PROTO_EVENT,       /* EVENT and what belongs to it; the guest's, not answered */
 	PROTO_SHUTDOWN,    /* the guest syncs and resets the machine; may stay without an answer */
+	/*
+	 * The machine is about to be saved. ID, of a paused container -> WRITTEN READ: no more output of
+	 * its first process is taken, stdout and stderr (a terminal's: as the first) have carried so much,
+	 * and so much input has arrived. May be repeated. The connection's end is none of the agent's from
+	 * here on: it connects again and says HELLO.
+	 */
+	PROTO_SUSPEND,
+	/*
+	 * ID [TOKEN_…]: after SUSPEND, goes on as before; with tokens, on new streams, and an exec is
+	 * killed, as its caller is gone. An EXIT that may not have been heard is told again.
+	 */
+	PROTO_ATTACH,
 	PROTO_OP_END
 };
 const char *proto_op_name(unsigned int op); /* "?" when unknown */
@@ -115,6 +127,7 @@ enum proto_field {
 	PROTO_F_NO_PIVOT, /* u32, not 0: create --no-pivot, and so on */
 	PROTO_F_NO_NEW_KEYRING,
 	PROTO_F_NETWORK, /* bytes: base/netconf.h */
+	PROTO_F_READ,    /* u64: bytes of stdin that have arrived; ~0: it takes no more */
 };
 
 enum proto_event {

@@ -85,8 +85,16 @@ static int leave_stdio(int *fd, struct err *err)
 
 /* ---- out ---- */
 
+/* From the loop, as what is in the middle of a frame must not lose its connection under its hands. */
 static void end_with(struct guest *g, const struct err *why)
 {
+	if (g->suspended && g->reconnect && !g->lost) {
+		g->lost = loop_set_timer(g->reconnect, 1, NULL) == 0;
+		if (g->lost)
+			return;
+	}
+	if (g->lost)
+		return;
 	if (!g->end.code)
 		g->end = *why;
 	if (g->loop)
@@ -108,6 +116,8 @@ static void send_frame(struct guest *g, const struct proto_frame *frame)
 {
 	struct err err = ERR_INIT;
 
+	if (g->lost)
+		return;
 	if (proto_send(&g->out, frame, &err) < 0)
 		end_with(g, &err);
 	else
@@ -123,7 +133,8 @@ void guest_reply(struct guest *g, const struct request *q, const struct buf *bod
 		.body = proto_body_of(body),
 	};
 
-	send_frame(g, &frame);
+	if (q->connection == g->connection)
+		send_frame(g, &frame);
 }
 
 static void fail(struct guest *g, uint16_t op, uint32_t id, const struct err *why)
@@ -139,7 +150,8 @@ static void fail(struct guest *g, uint16_t op, uint32_t id, const struct err *wh
 
 void guest_fail(struct guest *g, const struct request *q, const struct err *why)
 {
-	fail(g, q->op, q->id, why);
+	if (q->connection == g->connection)
+		fail(g, q->op, q->id, why);
 }
 
 void guest_event(struct guest *g, enum proto_event event, const struct buf *more)
@@ -218,10 +230,12 @@ static int take_frame(struct guest *g, const struct proto_frame *f, struct err *
 		return take_hello(g, f, err);
 	if (!g->greeted)
 		return err_set(err, EPROTO, "a request before the answer to hello");
-	if (request_parse(f, &q, &why) < 0)
+	if (request_parse(f, &q, &why) < 0) {
 		fail(g, f->op, f->id, &why);
-	else
-		guest_serve(g, &q);
+		return 0;
+	}
+	q.connection = g->connection;
+	guest_serve(g, &q);
 	return 0;
 }
 
@@ -232,7 +246,7 @@ static void control_event(void *arg, uint32_t events)
 
 	if (events & EPOLLOUT)
 		flush(g);
-	for (int i = 0; i < FRAMES_A_TURN && !g->end.code; i++) {
+	for (int i = 0; i < FRAMES_A_TURN && !g->end.code && !g->lost; i++) {
 		int rc = proto_read(&g->in, g->control_fd, &err);
 
 		if (rc == PROTO_READ_AGAIN)
@@ -246,6 +260,49 @@ static void control_event(void *arg, uint32_t events)
 			return;
 		}
 	}
+}
+
+/* ---- another host ---- */
+
+static int connect_again(struct guest *g, struct err *err)
+{
+	int rc = connect_control(g, err);
+
+	return rc < 0 ? rc
+		      : loop_add(g->loop, g->control_fd, EPOLLIN, control_event, g, &g->control, err);
+}
+
+/*
+ * The machine was made again from what was saved of it: the new host's side of every connection is
+ * missing. It gets the same hello, and answers with entropy of its own and the time of day.
+ */
+static void reconnect(void *arg, uint32_t events)
+{
+	struct guest *g = arg;
+	struct err err = ERR_INIT;
+
+	(void)events;
+	loop_remove(g->control);
+	g->control = NULL;
+	fd_replace(&g->control_fd, -1);
+	proto_reader_release(&g->in);
+	proto_writer_release(&g->out);
+	proto_reader_init(&g->in);
+	proto_writer_init(&g->out);
+	g->greeted = false;
+	g->connection++;
+	if (connect_again(g, &err) < 0) {
+		if (g->tries++ < CONNECT_TRIES &&
+		    loop_set_timer(g->reconnect, CONNECT_PAUSE_NS, NULL) == 0)
+			return;
+		g->suspended = false;
+		g->lost = false;
+		end_with(g, &err);
+		return;
+	}
+	g->tries = 0;
+	g->lost = false;
+	say_hello(g);
 }
 
 /* ---- serving ---- */
@@ -299,6 +356,7 @@ int guest_run(struct guest *g, struct err *err)
 	int rc;
 
 	if ((rc = watch_signals(g, err)) < 0 ||
+	    (rc = loop_add_timer(g->loop, reconnect, g, &g->reconnect, err)) < 0 ||
 	    (rc = loop_add(g->loop, g->control_fd, EPOLLIN, control_event, g, &g->control, err)) <
 		    0)
 		return rc;

@@ -39,6 +39,11 @@ struct guest {
 	struct proto_reader in;
 	struct proto_writer out;
 	bool greeted; /* HELLO is answered */
+	/* Since SUSPEND the machine may be another at any time, whose host knows nothing of this one. */
+	bool suspended;
+	unsigned int connection, tries; /* how many there were before, and tries to make one */
+	bool lost;               /* the connection is over, the next one is to be made */
+	struct loop_source *reconnect;
 
 	int signal_fd;
 	struct job *jobs;
@@ -125,6 +130,8 @@ void process_started(struct guest *g, struct process *p, pid_t pid);
 int process_wait(struct guest *g, struct process *p, struct request *q, struct err *err) MUST_CHECK;
 /* The container has been deleted: its ended processes are forgotten, the others when they end. */
 void process_forget(struct guest *g, const char *container);
+/* A new host has taken over: it hears of p's end once more, and the container's execs are killed. */
+void process_attached(struct guest *g, struct process *p);
 void process_reap(struct guest *g); /* all children that have ended, jobs included */
 
 /* ---- net.c: a container's network ---- */
@@ -159,6 +166,11 @@ const char *stdio_console(const struct stdio *io); /* NULL: no terminal */
 int stdio_take_console(struct stdio *io, const struct request *q, struct err *err) MUST_CHECK;
 int stdio_resize(struct stdio *io, uint32_t rows, uint32_t columns, struct err *err) MUST_CHECK;
 int stdio_close_input(struct stdio *io, struct err *err) MUST_CHECK;
+/* PROTO_SUSPEND: no more is taken; ret_carried: of stdout, stderr and stdin. */
+void stdio_suspend(struct stdio *io, uint64_t ret_carried[3]);
+/* After that: goes on, with the streams that q has tokens for on new connections. */
+int stdio_attach(struct stdio *io, const struct request *q, struct err *err) MUST_CHECK;
+
 /* The process has ended: input ends, a terminal's output too, and written says what came out. */
 void stdio_process_ended(struct stdio *io, uint64_t written[2]);
 /* Has no owner any more: it is freed when its output has ended. */

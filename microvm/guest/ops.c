@@ -237,6 +237,57 @@ static int serve_close(struct guest *g, struct request *q, job_fn *fn, job_done_
 	return rc < 0 ? rc : answer(g, q);
 }
 
+static int serve_suspend(struct guest *g, struct request *q, job_fn *fn, job_done_fn *done,
+			 struct err *err)
+{
+	uint64_t carried[3] = {0};
+	struct process *p = NULL;
+	BUF body = BUF_INIT;
+	int rc = find(g, q, &p, err);
+
+	(void)fn;
+	(void)done;
+	if (rc < 0)
+		return rc;
+	g->suspended = true;
+	if (p->io)
+		stdio_suspend(p->io, carried);
+	proto_put_u64s(&body, PROTO_F_WRITTEN, carried, 2);
+	proto_put_u64(&body, PROTO_F_READ, carried[2]);
+	guest_reply(g, q, &body);
+	request_release(q);
+	return 0;
+}
+
+static bool has_tokens(const struct request *q)
+{
+	for (int i = 0; i < TOKEN_MAX; i++) {
+		if (q->has_token[i])
+			return true;
+	}
+	return false;
+}
+
+static int serve_attach(struct guest *g, struct request *q, job_fn *fn, job_done_fn *done,
+			struct err *err)
+{
+	struct process *p = NULL;
+	int rc = find(g, q, &p, err);
+
+	(void)fn;
+	(void)done;
+	if (rc == 0 && p->io)
+		rc = stdio_attach(p->io, q, err);
+	if (rc < 0)
+		return rc;
+	g->suspended = false;
+	rc = answer(g, &(struct request){.op = q->op, .id = q->id, .connection = q->connection});
+	if (has_tokens(q))
+		process_attached(g, p);
+	request_release(q);
+	return rc;
+}
+
 static int serve_shutdown(struct guest *g, struct request *q, job_fn *fn, job_done_fn *done,
 			  struct err *err)
 {
@@ -269,6 +320,8 @@ static const struct {
 	[PROTO_DELETE] = {serve_job, op_delete, done_delete},
 	[PROTO_PS] = {serve_job, op_ps, done_ps},
 	[PROTO_SHUTDOWN] = {serve_shutdown, NULL, NULL},
+	[PROTO_SUSPEND] = {serve_suspend, NULL, NULL},
+	[PROTO_ATTACH] = {serve_attach, NULL, NULL},
 };
 
 const struct netconf *guest_network_of(const struct guest *g, const char *container)

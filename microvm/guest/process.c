@@ -5,6 +5,7 @@
  * else becomes an orphan in the guest.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -186,6 +187,19 @@ void process_forget(struct guest *g, const char *container)
 		if (p->exited)
 			process_free(g, p);
 	}
+}
+
+void process_attached(struct guest *g, struct process *p)
+{
+	for (struct process *e = g->processes; e; e = e->next) {
+		if (e->exec && e->pid && !e->exited && strcmp(e->container, p->container) == 0)
+			(void)kill(e->pid, SIGKILL);
+	}
+	if (!p->exited)
+		return;
+	if (p->io)
+		stdio_process_ended(p->io, p->written);
+	tell_exit(g, p);
 }
 
 /* ---- reaping ---- */

@@ -39,6 +39,8 @@ static const struct {
 	[PROTO_DELETE] = {true, F(ID), F(FORCE)},
 	[PROTO_PS] = {true, F(ID), 0},
 	[PROTO_SHUTDOWN] = {true, 0, 0},
+	[PROTO_SUSPEND] = {true, F(ID), 0},
+	[PROTO_ATTACH] = {true, F(ID), TOKENS},
 };
 
 enum shape { NUMBER, STRING, TOKEN, NETWORK };

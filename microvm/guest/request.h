@@ -14,6 +14,7 @@ enum { TOKEN_STDIN, TOKEN_STDOUT, TOKEN_STDERR, TOKEN_TTY, TOKEN_MAX };
 struct request {
 	uint16_t op;
 	uint32_t id;                         /* of the frame */
+	unsigned int connection;             /* the guest's count of them: where the answer goes */
 	char *container, *exec;              /* exec: NULL for the container's first process */
 	char *text;                          /* config.json, process.json or resources */
 	char *source, *type, *target, *data; /* of a mount */

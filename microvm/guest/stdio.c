@@ -28,6 +28,7 @@ struct stream {
 	int local;           /* our end of the pipe; the terminal's is io->master */
 	int remote;          /* connection to the host; a terminal's output uses the input's */
 	uint64_t carried;    /* once it has ended */
+	bool cut;            /* its connection broke while suspended: another one may come */
 };
 
 struct stdio {
@@ -36,7 +37,7 @@ struct stdio {
 	int master; /* of the terminal */
 	int listener;
 	char *console;
-	bool detached;
+	bool detached, suspended;
 };
 
 static void stream_close(struct stream *s)
@@ -49,7 +50,7 @@ static void stream_close(struct stream *s)
 
 static void free_when_idle(struct stdio *io)
 {
-	if (io->detached && !io->streams[IN].relay && !io->streams[OUT].relay &&
+	if (io->detached && !io->suspended && !io->streams[IN].relay && !io->streams[OUT].relay &&
 	    !io->streams[ERR].relay)
 		stdio_free(io);
 }
@@ -62,6 +63,12 @@ static void stream_ended(void *arg, enum relay_end how, int error)
 
 	(void)error;
 	s->carried = relay_carried(s->relay);
+	if (io->suspended && how != RELAY_ENDED) {
+		relay_free(s->relay);
+		s->relay = NULL;
+		s->cut = true;
+		return;
+	}
 	if (is_terminal && s == &io->streams[IN]) {
 		/* the host has nothing more to type; the connection still carries output */
 		relay_free(s->relay);
@@ -203,6 +210,126 @@ int stdio_resize(struct stdio *io, uint32_t rows, uint32_t columns, struct err *
 	if (io->master < 0)
 		return err_set(err, ENOTTY, "the process has no terminal");
 	return ioctl(io->master, TIOCSWINSZ, &size) < 0 ? err_sys(err, "resize the terminal") : 0;
+}
+
+/* ---- saved and made again ---- */
+
+void stdio_suspend(struct stdio *io, uint64_t ret_carried[3])
+{
+	static const int order[] = {OUT, ERR, IN};
+
+	io->suspended = true;
+	for (int i = 0; i < N_STREAMS; i++) {
+		const struct stream *s = &io->streams[order[i]];
+
+		if (s->relay && order[i] != IN)
+			relay_hold(s->relay, true);
+		if (s->relay)
+			ret_carried[i] = order[i] == IN ? relay_carried(s->relay)
+							: relay_taken(s->relay);
+		else
+			ret_carried[i] = order[i] == IN ? UINT64_MAX : s->carried;
+	}
+}
+
+/* What the host does not have any more, it will not have again: as if it had closed it. */
+static void end_cut(struct stdio *io)
+{
+	for (int i = 0; i < N_STREAMS; i++) {
+		struct stream *s = &io->streams[i];
+
+		if (s->relay)
+			relay_hold(s->relay, false);
+		if (!s->cut)
+			continue;
+		s->cut = false;
+		stream_close(s);
+		if (io->console)
+			fd_replace(&io->master, -1);
+	}
+}
+
+static bool flows(const struct stream *s)
+{
+	return s->relay || s->cut;
+}
+
+/* A new connection in place of the old one; of a stream that has ended, one that ends at once. */
+static int attach(struct stdio *io, int i, const uint8_t *token, struct err *err)
+{
+	struct stream *s = &io->streams[i];
+	bool flowed = flows(s);
+	int rc;
+
+	relay_free(s->relay);
+	s->relay = NULL;
+	s->cut = false;
+	fd_replace(&s->remote, -1);
+	rc = connect_stream(io, i, token, err);
+	if (rc < 0 || flowed)
+		return rc;
+	fd_replace(&s->remote, -1);
+	s->carried = 0;
+	return 0;
+}
+
+static int start_pipe(struct stdio *io, int i, struct err *err)
+{
+	struct stream *s = &io->streams[i];
+
+	if (s->remote < 0 || s->local < 0)
+		return 0;
+	return relay_new(io->g->loop, i == IN ? s->remote : s->local,
+			 i == IN ? s->local : s->remote, stream_ended, s, &s->relay, err);
+}
+
+static int start_terminal(struct stdio *io, bool types, struct err *err)
+{
+	struct stream *in = &io->streams[IN], *out = &io->streams[OUT];
+	int rc = 0;
+
+	if (in->remote < 0 || io->master < 0)
+		return 0;
+	if (types)
+		rc = relay_new(io->g->loop, in->remote, io->master, stream_ended, in, &in->relay,
+			       err);
+	if (rc == 0)
+		rc = relay_new(io->g->loop, io->master, in->remote, stream_ended, out, &out->relay,
+			       err);
+	return rc;
+}
+
+static int attach_terminal(struct stdio *io, const uint8_t *token, struct err *err)
+{
+	struct stream *in = &io->streams[IN], *out = &io->streams[OUT];
+	bool types = flows(in), shows = flows(out);
+	int rc;
+
+	relay_free(out->relay);
+	out->relay = NULL;
+	out->cut = false;
+	in->cut |= shows; /* the connection is both's */
+	rc = attach(io, IN, token, err);
+	return rc < 0 ? rc : start_terminal(io, types, err);
+}
+
+int stdio_attach(struct stdio *io, const struct request *q, struct err *err)
+{
+	int rc = 0;
+
+	io->suspended = false;
+	if (io->console && q->has_token[TOKEN_TTY])
+		rc = attach_terminal(io, q->token[TOKEN_TTY], err);
+	for (int i = 0; !io->console && i < N_STREAMS && rc == 0; i++) {
+		if (!q->has_token[i])
+			continue;
+		rc = attach(io, i, q->token[i], err);
+		if (rc == 0)
+			rc = start_pipe(io, i, err);
+	}
+	end_cut(io);
+	free_when_idle(io);
+	return rc;
 }
 
 /* ---- the end ---- */

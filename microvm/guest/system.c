@@ -136,6 +136,8 @@ void system_add_entropy(const uint8_t *data, size_t len)
 		return;
 	memcpy(pool.buf, data, len);
 	(void)ioctl(fd, RNDADDENTROPY, &pool);
+	/* At once: a machine made again shares all that was drawn from it before with others. */
+	(void)ioctl(fd, RNDRESEEDCRNG);
 	explicit_bzero(&pool, sizeof(pool));
 }
 

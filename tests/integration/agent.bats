@@ -578,7 +578,7 @@ vm_with_link() {
 		op 1
 		op 4
 		op 18
-		op 20
+		op 22
 		op 65535
 		op 5
 		op 6
@@ -612,4 +612,65 @@ vm_with_link() {
 	END
 	says 'hull-agent: the host went away'
 	says 'quit: status 1'
+}
+
+@test "another host: output goes on where it was, execs are killed, an end is told again" {
+	mkfifo "$BUNDLE/rootfs/go"
+	script 'for i in 1 2 3; do echo line $i; done; read x </go; echo more; exit 4'
+	process sh -c 'echo >/go'
+	mv "$T/process.json" "$T/go.json"
+	process sleep 1000
+	vm 0 <<-END
+		create $ID $CONFIG out=out
+		start $ID
+		expect $ID 'line 3'
+		exec $ID/x $T/process.json
+		pause $ID
+		suspend $ID
+		newhost
+		attach $ID out=out2
+		resume $ID
+		event exit
+		exec $ID/y $T/process.json
+		signal $ID/y 9
+		event exit
+		pause $ID
+		suspend $ID
+		attach $ID
+		resume $ID
+		exec $ID/go $T/go.json
+		event exit
+		event exit
+		suspend $ID
+		newhost
+		attach $ID out=out3
+		event exit
+		wait $ID
+		delete $ID
+		shutdown
+	END
+	answered 'create: ok pid *' 'start: ok' 'exec: ok pid *' 'pause: ok' 'suspend: ok written 21 0 read -' \
+		'newhost: ok' 'attach: ok' 'resume: ok' "event: exit $ID x killed 9 written 0 0" 'exec: ok pid *' \
+		'signal: ok' "event: exit $ID y killed 9 written 0 0" 'pause: ok' 'suspend: ok written 0 0 read -' \
+		'attach: ok' 'resume: ok' 'exec: ok pid *' "event: exit $ID *" "event: exit $ID *" \
+		'suspend: ok written 5 0 read -' 'newhost: ok' 'attach: ok' "event: exit $ID  exited 4 written 0 0" \
+		'wait: ok exited 4 written 0 0' 'delete: ok' 'shutdown: ok status 0'
+	equal "$(cat "$OUT" "$T/out2")" $'line 1\nline 2\nline 3\nmore'
+	nothing_in_guest
+}
+
+@test "a host that goes without a word before ends the agent, as ever" {
+	script 'sleep 1000'
+	vm 0 <<-END
+		create $ID $CONFIG
+		start $ID
+		pause $ID
+		suspend $ID
+		attach $ID
+		resume $ID
+		delete $ID force
+		quit
+	END
+	answered 'create: ok pid *' 'start: ok' 'pause: ok' 'suspend: ok written 0 0 read -' 'attach: ok' 'resume: ok' \
+		'delete: ok' 'hull-agent: the host went away' 'quit: status 1'
 }
