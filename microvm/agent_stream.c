@@ -32,6 +32,7 @@ struct agent_stream {
 	bool connected, ended;
 	int from, to, fd;
 	struct relay *in, *out; /* to the guest, from the guest */
+	uint64_t sent; /* once in has ended */
 	bool settles;
 	uint64_t settle;
 	agent_stream_fn *fn;
@@ -71,6 +72,7 @@ static void in_ended(void *arg, enum relay_end how, int error)
 
 	(void)how;
 	(void)error;
+	s->sent = relay_carried(s->in);
 	relay_free(s->in);
 	s->in = NULL;
 	/* whoever writes to it shall see that nobody reads */
@@ -161,6 +163,14 @@ void agent_stream_free(struct agent_stream *s)
 	*at = s->next;
 	stream_close(s);
 	free(s);
+}
+
+void agent_stream_hold(struct agent_stream *s, bool hold, uint64_t *ret_sent, uint64_t *ret_written)
+{
+	if (s->in)
+		relay_hold(s->in, hold);
+	*ret_sent = s->in ? relay_taken(s->in) : s->sent;
+	*ret_written = s->out ? relay_carried(s->out) : 0;
 }
 
 void agent_stream_settle(struct agent_stream *s, uint64_t bytes)

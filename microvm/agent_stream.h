@@ -41,6 +41,9 @@ typedef void agent_stream_fn(void *arg, enum agent_stream_event event);
 int agent_stream_new(struct agent_streams *set, int from, int to, agent_stream_fn *fn, void *arg,
 		     uint8_t ret_token[static PROTO_TOKEN_LEN], struct agent_stream **ret,
 		     struct err *err) MUST_CHECK;
+/* Takes no more of from, or goes on. What it took is sent; *ret_sent and *ret_written: so far. */
+void agent_stream_hold(struct agent_stream *s, bool hold, uint64_t *ret_sent,
+		       uint64_t *ret_written);
 void agent_stream_free(struct agent_stream *s); /* NULL: nothing. Cuts what flows. */
 
 /*

@@ -189,7 +189,9 @@ static int set_up(struct machine *m, struct kvm_host *kvm, const struct machine_
 	if (rc < 0 || (rc = add_files(m, c, err)) < 0 || (rc = add_sockets(m, c, err)) < 0 ||
 	    (rc = add_entropy(m, err)) < 0 || (rc = add_balloon(m, err)) < 0 ||
 	    (rc = add_disks_and_nets(m, c, err)) < 0 ||
-	    (rc = boot(m, c, err)) < 0 || (rc = fsd_server_wait(&m->files, err)) < 0)
+	    (!c->restore && (rc = boot(m, c, err)) < 0) ||
+	    (rc = fsd_server_wait(&m->files, err)) < 0 ||
+	    (c->restore && (rc = vm_restore(m->vm, c->restore, err)) < 0))
 		return rc;
 	return vm_start(m->vm, err);
 }

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "microvm/fsd/server.h"
 #include "microvm/microvm.h"
+#include "microvm/snapshot.h"
 #include "microvm/virtio/net.h"
 
 #define MACHINE_SHARE_TAG "hull" /* of the shared directory's file system */
@@ -50,6 +51,8 @@ struct machine_config {
 	size_t n_disks;
 	const struct machine_net *nets;
 	size_t n_nets;
+	/* Made again from this, in place of a boot: kernel, initramfs and cmdline are not looked at. */
+	const struct snapshot *restore;
 };
 
 struct machine {

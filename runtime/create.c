@@ -78,6 +78,13 @@ static char *cgroup_path_of(const struct spec *spec, const char *id)
 	return path_join("/", spec->cgroups_path);
 }
 
+static int refuse_restore(struct err *err)
+{
+	return err_set(err, EOPNOTSUPP,
+		       "restore is not supported yet for containers made of namespaces, only for "
+		       "those in virtual machines");
+}
+
 static int load(struct setup *s, const char *id, bool foreground, struct buf *text, struct err *err)
 {
 	const struct create_options *o = s->options;
@@ -86,7 +93,7 @@ static int load(struct setup *s, const char *id, bool foreground, struct buf *te
 
 	if ((rc = container_check_id(id, err)) < 0 || (rc = load_spec(s, text, err)) < 0 ||
 	    (rc = isolation_choose(s->spec, s->rt->prefers_vm, &vm, err)) < 0 ||
-	    (vm && (rc = vm_setup_load(s, err)) < 0))
+	    (!vm && o->image_path && (rc = refuse_restore(err)) < 0) || (vm && (rc = vm_setup_load(s, err)) < 0))
 		return rc;
 	s->spec->rootfs.no_pivot = o->no_pivot;
 	s->child.process = s->spec->has_process ? &s->spec->process : NULL;

@@ -60,6 +60,7 @@ int vm_setup_load(struct setup *s, struct err *err)
 	vm->program_fd = vm->kvm_fd = vm->kernel_fd = vm->initramfs_fd = -1;
 	vm->config_fd = vm->control_fd = vm->network_fd = -1;
 	vm->network = (struct ns_taken)NS_TAKEN_INIT;
+	vm->image = (struct vm_image)VM_IMAGE_INIT;
 	s->vm = vm;
 	if ((rc = check_environment(s, err)) < 0 || (rc = vm_config_check(s->spec, err)) < 0 ||
 	    (rc = vm_machine_choose(s->spec, m, err)) < 0)
@@ -67,8 +68,11 @@ int vm_setup_load(struct setup *s, struct err *err)
 	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->kvm_fd < 0)
 		return err_sys(err, "a virtual machine needs '/dev/kvm'");
-	if ((rc = open_file("program", m->program, O_PATH, &vm->program_fd, err)) < 0 ||
-	    (rc = open_file("kernel", m->kernel, O_RDONLY, &vm->kernel_fd, err)) < 0)
+	if ((rc = open_file("program", m->program, O_PATH, &vm->program_fd, err)) < 0)
+		return rc;
+	if (s->options->image_path)
+		return vm_image_open(s->options->image_path, &vm->image, err);
+	if ((rc = open_file("kernel", m->kernel, O_RDONLY, &vm->kernel_fd, err)) < 0)
 		return rc;
 	return open_file("initramfs", m->initramfs, O_RDONLY, &vm->initramfs_fd, err);
 }
@@ -95,7 +99,7 @@ int vm_setup_prepare(struct setup *s, struct err *err)
 		return s->vm->control_fd;
 	if (listen(s->vm->control_fd, 64) < 0)
 		return err_sys(err, "listen on the control socket");
-	return write_config(s, err);
+	return s->options->image_path ? 0 : write_config(s, err);
 }
 
 void vm_setup_free(struct vm_setup *vm)
@@ -110,6 +114,7 @@ void vm_setup_free(struct vm_setup *vm)
 	fd_close(vm->control_fd);
 	fd_close(vm->network_fd);
 	ns_taken_release(&vm->network);
+	vm_image_close(&vm->image);
 	vm_machine_release(&vm->machine);
 	free(vm);
 }
@@ -152,7 +157,7 @@ static int set_terminal(struct setup *s, struct err *err)
 }
 
 struct words {
-	char *argv[48 + 2 * NETCONF_LINKS_MAX]; /* as many as become_vmm adds, and a NULL */
+	char *argv[64 + 2 * NETCONF_LINKS_MAX]; /* as many as become_vmm adds, and a NULL */
 	size_t n;
 };
 
@@ -213,6 +218,8 @@ static int become_vmm(struct setup *s, int share_fd, struct err *err)
 	    (rc = add_fd(&w, "--kernel-fd", vm->kernel_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--initramfs-fd", vm->initramfs_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--config-fd", vm->config_fd, err)) < 0 ||
+	    (rc = add_fd(&w, "--restore-fd", vm->image.state_fd, err)) < 0 ||
+	    (rc = add_fd(&w, "--memory-fd", vm->image.memory_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--control-fd", vm->control_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--share-fd", share_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--sync-fd", s->child.sync[1], err)) < 0 ||
@@ -228,6 +235,7 @@ static int become_vmm(struct setup *s, int share_fd, struct err *err)
 	add_switch(&w, "--terminal", s->spec->has_process && s->spec->process.terminal);
 	add_switch(&w, "--no-pivot", s->options->no_pivot);
 	add_switch(&w, "--no-new-keyring", s->options->no_new_keyring);
+	add_word(&w, "--guest-id", vm->image.guest_id);
 	add_word(&w, "--id", s->container->id);
 	(void)!execveat(vm->program_fd, "", w.argv, env, AT_EMPTY_PATH);
 	return err_sys(err, "execute '%s'", vm->machine.program);

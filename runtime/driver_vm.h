@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "namespaces/namespaces.h"
+#include "runtime/vm_image.h"
 #include "runtime/vm_machine.h"
 
 struct setup;
@@ -15,6 +16,7 @@ struct vm_setup {
 	int program_fd, kvm_fd, kernel_fd, initramfs_fd, config_fd, control_fd;
 	struct ns_taken network; /* in C */
 	int network_fd;          /* its configuration; -1: there is none */
+	struct vm_image image; /* in place of kernel, initramfs and config: for a restore */
 };
 
 /* P, before any side effect: checks the configuration, finds the files, opens them and /dev/kvm. */

@@ -186,7 +186,7 @@ static void write_annotations(struct json_writer *w)
 
 	json_w_object(w, "annotations");
 	json_w_string(w, "org.hull.version", HULL_VERSION);
-	json_w_string(w, "org.hull.checkpoint.enabled", "false");
+	json_w_string(w, "org.hull.checkpoint.enabled", "vm");
 	json_w_string(w, "io.github.seccomp.libseccomp.version", text);
 	json_w_end(w);
 	json_w_array(w, "potentiallyUnsafeConfigAnnotations");

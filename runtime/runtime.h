@@ -95,6 +95,7 @@ struct create_options {
 	 */
 	int (*furnish_network)(void *arg, pid_t pid, struct err *err);
 	void *network_arg;
+	const char *image_path; /* run only: a checkpoint to begin from; NULL: none */
 };
 
 int container_create(struct runtime *rt, const char *id, const struct create_options *o,
@@ -107,6 +108,15 @@ int container_run(struct runtime *rt, const char *id, const struct create_option
 int container_kill(struct runtime *rt, const char *id, int sig, bool all,
 		   struct err *err) MUST_CHECK;
 int container_delete(struct runtime *rt, const char *id, bool force, struct err *err) MUST_CHECK;
+
+struct checkpoint_options {
+	const char *image_path; /* a directory, made if it is not there */
+	bool leave_running;     /* else the container is deleted then */
+};
+/* -EOPNOTSUPP: it is made of namespaces. On failure it goes on, and no image is left. */
+int container_checkpoint(struct runtime *rt, const char *id, const struct checkpoint_options *o,
+			 struct err *err) MUST_CHECK;
+
 int container_pause(struct runtime *rt, const char *id, struct err *err) MUST_CHECK;
 int container_resume(struct runtime *rt, const char *id, struct err *err) MUST_CHECK;
 

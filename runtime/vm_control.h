@@ -34,6 +34,11 @@ enum vm_control_op {
 	VM_CONTROL_EXEC,
 	VM_CONTROL_EXEC_SIGNAL, /* number; on the connection of an EXEC, as the next. No reply. */
 	VM_CONTROL_RESIZE,      /* number: rows << 16 | columns */
+	/*
+	 * fds: two empty files, which get the machine's state and memory. flag: the container goes on,
+	 * else it ends. Reply text: what the guest calls it.
+	 */
+	VM_CONTROL_CHECKPOINT,
 };
 
 struct vm_control_request {

@@ -46,8 +46,8 @@ static const struct command commands[] = {
 	{"spec", cmd_spec, "write a default config.json", 0},
 	{"features", cmd_features, "print what this runtime supports", 0},
 	{"check-kernel", cmd_check_kernel, "tell what a guest kernel lacks", 0},
-	{"checkpoint", cmd_checkpoint, "not supported yet", COMMAND_HIDDEN},
-	{"restore", cmd_restore, "not supported yet", COMMAND_CREATES | COMMAND_HIDDEN},
+	{"checkpoint", cmd_checkpoint, "save a container in a virtual machine", 0},
+	{"restore", cmd_restore, "run a saved container on", COMMAND_CREATES | COMMAND_ENTERS},
 	{"help", cmd_help, "show this help or that of a command", COMMAND_HIDDEN},
 };
 

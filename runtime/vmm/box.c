@@ -45,8 +45,9 @@ void box_start(struct vmm *v)
 	BUF request = BUF_INIT;
 
 	v->starts = true;
-	proto_put_string(&request, PROTO_F_ID, v->o.id);
-	calls_make(v, PROTO_START, &request, SET_UP_MS, started, v);
+	proto_put_string(&request, PROTO_F_ID, v->o.guest_id);
+	/* One that was saved has been frozen since. */
+	calls_make(v, v->restored ? PROTO_RESUME : PROTO_START, &request, SET_UP_MS, started, v);
 }
 
 static void first_done(struct process *p)
@@ -127,7 +128,7 @@ static int ask_create(struct vmm *v, struct err *err)
 	fd_replace(&v->o.config_fd, -1);
 	v->first = process_new(v, NULL);
 	v->first->done = first_done;
-	proto_put_string(&request, PROTO_F_ID, v->o.id);
+	proto_put_string(&request, PROTO_F_ID, v->o.guest_id);
 	proto_put_bytes(&request, PROTO_F_CONFIG, config.data, config.len);
 	if (v->o.no_pivot)
 		proto_put_u32(&request, PROTO_F_NO_PIVOT, 1);
@@ -138,6 +139,22 @@ static int ask_create(struct vmm *v, struct err *err)
 		return rc;
 	put_size(v, &request);
 	calls_make(v, PROTO_CREATE, &request, SET_UP_MS, created, v);
+	return 0;
+}
+
+/* The container is there: its first process gets new streams. */
+static int ask_attach(struct vmm *v, struct err *err)
+{
+	BUF request = BUF_INIT;
+	int rc;
+
+	v->first = process_new(v, NULL);
+	v->first->done = first_done;
+	proto_put_string(&request, PROTO_F_ID, v->o.guest_id);
+	rc = take_streams(v, &request, err);
+	if (rc < 0)
+		return rc;
+	calls_make(v, PROTO_ATTACH, &request, CALL_TIMEOUT_MS, created, v);
 	return 0;
 }
 
@@ -162,7 +179,7 @@ static void mounted(void *arg, const struct proto_body *body, const struct err *
 		networked(v, body, why);
 		return;
 	}
-	proto_put_string(&request, PROTO_F_ID, v->o.id);
+	proto_put_string(&request, PROTO_F_ID, v->o.guest_id);
 	network_put(v, &request);
 	calls_make(v, PROTO_NET_CONFIG, &request, CALL_TIMEOUT_MS, networked, v);
 }
@@ -183,10 +200,16 @@ static void on_ready(void *arg, const uint64_t boot_ns[2])
 {
 	struct vmm *v = arg;
 	BUF request = BUF_INIT;
+	struct err e = ERR_INIT;
 
 	log_debug("the guest's agent is there, %llu ms after its kernel began",
 		  (unsigned long long)boot_ns[1] / 1000000);
 	v->stage = VMM_SETS_UP;
+	if (v->restored) {
+		if (ask_attach(v, &e) < 0)
+			vmm_fail(v, &e);
+		return;
+	}
 	proto_put_string(&request, PROTO_F_SOURCE, MACHINE_SHARE_TAG);
 	proto_put_string(&request, PROTO_F_FS_TYPE, "virtiofs");
 	proto_put_string(&request, PROTO_F_TARGET, VM_SHARE_PATH);
@@ -200,7 +223,7 @@ static void on_exited(void *arg, const char *id, const char *exec, const struct 
 	struct process *p = process_find(v, exec);
 
 	/* Of a process that was started; the guest may say what it likes. */
-	if (strcmp(id, v->o.id) == 0 && p)
+	if (strcmp(id, v->o.guest_id) == 0 && p)
 		process_exited(p, e->signal ? e->signal : W_EXITCODE(e->code, 0), e->written);
 }
 
@@ -209,7 +232,7 @@ static void on_oom(void *arg, const char *id)
 	struct vmm *v = arg;
 
 	/* The error stream is the container's own as long as it runs. */
-	if (v->o.log_fd >= 0 && strcmp(id, v->o.id) == 0)
+	if (v->o.log_fd >= 0 && strcmp(id, v->o.guest_id) == 0)
 		log_warn("container '%s': a process was killed for lack of memory", v->o.id);
 	control_oom(v);
 }

@@ -61,7 +61,8 @@ static void hang_up(struct client *c)
 	fd_replace(&c->fd, -1);
 }
 
-static void send_reply(struct client *c, uint32_t number, int fd, const struct err *why)
+/* False: nobody is there to hear it. */
+static bool send_reply(struct client *c, uint32_t number, int fd, const struct err *why)
 {
 	struct vm_control_reply r = {.version = VM_CONTROL_VERSION, .number = number};
 
@@ -69,14 +70,17 @@ static void send_reply(struct client *c, uint32_t number, int fd, const struct e
 		r.err = *why;
 	if (c->fd >= 0 && fd_send(c->fd, &fd, fd >= 0, &r, sizeof(r), NULL) < 0)
 		hang_up(c);
+	return c->fd >= 0;
 }
 
 /* The answer to a client that has no more to say. */
-static void finish(struct client *c, uint32_t number, int fd, const struct err *why)
+static bool finish(struct client *c, uint32_t number, int fd, const struct err *why)
 {
-	send_reply(c, number, fd, why);
+	bool heard = send_reply(c, number, fd, why);
+
 	hang_up(c);
 	free_if_idle(c);
+	return heard;
 }
 
 static void refuse(struct client *c, int error, const char *why)
@@ -96,12 +100,12 @@ static void call(struct client *c, enum proto_op op, const struct buf *body, uin
 
 /* ---- one answer, perhaps with a text ---- */
 
-static void finish_with_text(struct client *c, const char *text, size_t len)
+static bool finish_with_text(struct client *c, const char *text, size_t len)
 {
 	struct err e = ERR_INIT;
 	CLOSE_FD int fd = vm_control_file("answer", text, len, &e);
 
-	finish(c, 0, fd, fd < 0 ? &e : NULL);
+	return finish(c, 0, fd, fd < 0 ? &e : NULL) && fd >= 0;
 }
 
 static void answered(void *arg, const struct proto_body *body, const struct err *why)
@@ -267,7 +271,7 @@ static void signal_all(struct client *c, uint32_t number)
 {
 	BUF request = BUF_INIT;
 
-	proto_put_string(&request, PROTO_F_ID, c->vmm->o.id);
+	proto_put_string(&request, PROTO_F_ID, c->vmm->o.guest_id);
 	proto_put_u32(&request, PROTO_F_SIGNAL, number);
 	proto_put_u32(&request, PROTO_F_ALL, 1);
 	call(c, PROTO_SIGNAL, &request, CALL_TIMEOUT_MS, answered);
@@ -277,8 +281,37 @@ static void ask(struct client *c, enum proto_op op, agent_reply_fn *fn)
 {
 	BUF request = BUF_INIT;
 
-	proto_put_string(&request, PROTO_F_ID, c->vmm->o.id);
+	proto_put_string(&request, PROTO_F_ID, c->vmm->o.guest_id);
 	call(c, op, &request, CALL_TIMEOUT_MS, fn);
+}
+
+static bool saved(void *arg, const struct err *why)
+{
+	struct client *c = arg;
+
+	c->n_calls--;
+	if (why)
+		return finish(c, 0, -1, why);
+	return finish_with_text(c, c->vmm->o.guest_id, strlen(c->vmm->o.guest_id));
+}
+
+/* fds: the files that the machine is saved to. */
+static int begin_checkpoint(struct client *c, bool leave_running, int *fds, size_t n_fds,
+			    struct err *err)
+{
+	const struct snapshot to = {n_fds == 2 ? fds[0] : -1, n_fds == 2 ? fds[1] : -1};
+	int rc;
+
+	if (n_fds != 2)
+		return err_set(err, EINVAL, "there are no files");
+	c->n_calls++;
+	rc = checkpoint_start(c->vmm, &to, leave_running, saved, c, err);
+	if (rc < 0) {
+		c->n_calls--;
+		return rc;
+	}
+	fds[0] = fds[1] = -1;
+	return 0;
 }
 
 /* Inside there would be no error, and no such memory. */
@@ -308,7 +341,7 @@ static int update(struct client *c, const int *fds, size_t n_fds, struct err *er
 
 	if (rc < 0 || (rc = check_memory(c->vmm, &text, err)) < 0)
 		return rc;
-	proto_put_string(&request, PROTO_F_ID, c->vmm->o.id);
+	proto_put_string(&request, PROTO_F_ID, c->vmm->o.guest_id);
 	proto_put_bytes(&request, PROTO_F_RESOURCES, text.data, text.len);
 	call(c, PROTO_UPDATE, &request, CALL_TIMEOUT_MS, answered);
 	return 0;
@@ -337,6 +370,8 @@ static int begin(struct client *c, const struct vm_control_request *r, int *fds,
 		return 0;
 	case VM_CONTROL_EXEC:
 		return begin_exec(c, r->flag, r->number, fds, n_fds, err);
+	case VM_CONTROL_CHECKPOINT:
+		return begin_checkpoint(c, r->flag, fds, n_fds, err);
 	case VM_CONTROL_EXEC_SIGNAL:
 	case VM_CONTROL_RESIZE:
 		break;
@@ -355,6 +390,8 @@ static void serve(struct client *c, const struct vm_control_request *r, int *fds
 			     "the virtual machine was started by another version of hull");
 	else if (!c->op && v->stage != VMM_CREATED && v->stage != VMM_RUNS)
 		rc = err_set(&e, ESRCH, "the virtual machine is ending");
+	else if (!c->op && v->checkpoint)
+		rc = err_set(&e, EBUSY, "a checkpoint of the container is under way");
 	else if (!c->op)
 		rc = begin(c, r, fds, n_fds, &e);
 	else if (c->process && r->op == VM_CONTROL_EXEC_SIGNAL)

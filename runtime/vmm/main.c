@@ -47,6 +47,8 @@ static int take_option(struct vmm_options *o, const char *name, const char *valu
 		{"--log-fd", &o->log_fd},
 		{"--network-fd", &o->network_fd},
 		{"--tap-fd", o->n_taps < ARRAY_SIZE(o->tap_fds) ? &o->tap_fds[o->n_taps] : NULL},
+		{"--restore-fd", &o->restore.state_fd},
+		{"--memory-fd", &o->restore.memory_fd},
 	};
 	uint32_t n;
 
@@ -62,6 +64,8 @@ static int take_option(struct vmm_options *o, const char *name, const char *valu
 	}
 	if (strcmp(name, "--id") == 0)
 		o->id = value;
+	else if (strcmp(name, "--guest-id") == 0)
+		o->guest_id = value;
 	else if (strcmp(name, "--kernel-name") == 0)
 		o->kernel_name = value;
 	else if (strcmp(name, "--cmdline") == 0)
@@ -108,6 +112,7 @@ static int read_options(char **argv, struct vmm_options *o, struct err *err)
 		.fifo_fd = -1,
 		.log_fd = -1,
 		.network_fd = -1,
+		.restore = SNAPSHOT_INIT,
 	};
 	for (char **word = argv + 1; *word; word++) {
 		if (take_switch(o, *word))
@@ -121,9 +126,14 @@ static int read_options(char **argv, struct vmm_options *o, struct err *err)
 			return rc;
 		word++;
 	}
-	if (o->kernel_fd < 0 || o->initramfs_fd < 0 || o->config_fd < 0 || o->control_fd < 0 ||
+	if (o->restore.state_fd < 0 &&
+	    (o->kernel_fd < 0 || o->initramfs_fd < 0 || o->config_fd < 0))
+		return err_set(err, EINVAL, "this program is started by hull-oci");
+	if ((o->restore.state_fd >= 0 && o->restore.memory_fd < 0) || o->control_fd < 0 ||
 	    o->share_fd < 0 || o->sync_fd < 0 || !o->id || !o->cpus || !o->memory)
 		return err_set(err, EINVAL, "this program is started by hull-oci");
+	if (!o->guest_id)
+		o->guest_id = o->id;
 	return 0;
 }
 
@@ -185,15 +195,18 @@ static int start_machine(struct vmm *v, struct err *err)
 		.cmdline = v->o.cmdline,
 		.connect = connect_guest,
 		.arg = v,
+		.restore = v->o.restore.state_fd >= 0 ? &v->o.restore : NULL,
 	};
 	struct machine_net nets[NETCONF_LINKS_MAX];
 	int rc = messages_new(&v->messages, &c.serial_fd, err);
 
+	v->restored = c.restore;
 	c.nets = nets;
 	if (rc == 0)
 		rc = network_devices(v, nets, &c.n_nets, err);
 	if (rc == 0)
 		rc = machine_start(&c, &v->machine, err);
+	snapshot_close(&v->o.restore);
 	fd_replace(&v->o.initramfs_fd, -1);
 	fd_replace(&v->o.share_fd, -1);
 	return rc;
@@ -252,6 +265,12 @@ static void shut_down(void *arg, const struct proto_body *body, const struct err
 	stop_machine(arg, 0);
 }
 
+void vmm_stop(struct vmm *v)
+{
+	v->stage = VMM_ENDS;
+	stop_machine(v, 0);
+}
+
 void vmm_end(struct vmm *v)
 {
 	if (v->stage == VMM_ENDS)
@@ -269,7 +288,9 @@ static void look_at_kernel(struct vmm *v, struct err *err)
 {
 	const struct err was = *err;
 	BUF report = BUF_INIT;
-	int missing = kernel_check(v->o.kernel_fd, v->o.kernel_name, &report, NULL);
+	int missing = v->o.kernel_fd < 0 ? 0
+					 : kernel_check(v->o.kernel_fd, v->o.kernel_name, &report,
+							NULL);
 
 	if (missing > 0)
 		(void)err_set(err, was.code, "%s (hull-oci check-kernel: %.*s%s)", was.msg,

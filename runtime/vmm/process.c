@@ -50,7 +50,7 @@ struct process *process_find(struct vmm *v, const char *exec)
 
 void process_put_name(const struct process *p, struct buf *request)
 {
-	proto_put_string(request, PROTO_F_ID, p->vmm->o.id);
+	proto_put_string(request, PROTO_F_ID, p->vmm->o.guest_id);
 	if (p->exec)
 		proto_put_string(request, PROTO_F_EXEC_ID, p->exec);
 }

@@ -72,7 +72,7 @@ static void forward(struct vmm *v, uint32_t signal)
 {
 	BUF request = BUF_INIT;
 
-	proto_put_string(&request, PROTO_F_ID, v->o.id);
+	proto_put_string(&request, PROTO_F_ID, v->o.guest_id);
 	proto_put_u32(&request, PROTO_F_SIGNAL, signal);
 	(void)!loop_set_events(v->signals->source, 0, NULL);
 	calls_make(v, PROTO_SIGNAL, &request, CALL_TIMEOUT_MS, sent, v);

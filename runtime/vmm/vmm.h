@@ -10,6 +10,7 @@
  *   process.c   a process in the guest and its streams
  *   calls.c     requests to the agent, more than it takes at a time
  *   signals.c   what is sent to this process goes to the container's first one
+ *   checkpoint.c  the machine saved
  *   control.c   the control socket: exec, ps, stats, kill --all
  *   messages.c  what the guest's kernel says before it dies
  */
@@ -30,6 +31,7 @@
 
 struct vmm_options {
 	int kvm_fd, kernel_fd, initramfs_fd, config_fd, control_fd, share_fd, sync_fd;
+	struct snapshot restore; /* in place of kernel, initramfs and config: what to make again */
 	int fifo_fd; /* -1: started as soon as the parent says GO */
 	int log_fd;
 	int network_fd; /* a file with the network's configuration, base/netconf.h; -1: none */
@@ -40,6 +42,7 @@ struct vmm_options {
 	uint32_t root_flags; /* MS_…, of the mount that the container's root lies on */
 	bool terminal, no_pivot, no_new_keyring, log_json, log_debug, hugepages;
 	const char *id, *cmdline, *kernel_name;
+	const char *guest_id; /* what the guest calls the container */
 };
 
 enum vmm_stage {
@@ -53,6 +56,7 @@ enum vmm_stage {
 struct vmm {
 	struct vmm_options o;
 	enum vmm_stage stage;
+	bool restored; /* the guest was not booted, and has the container already */
 	bool starts; /* the guest was asked to, and has not answered */
 	struct loop *loop;
 	struct machine machine;
@@ -61,6 +65,7 @@ struct vmm {
 	struct agent_streams *streams;
 	struct calls *calls;
 	struct control *control;
+	struct checkpoint *checkpoint; /* under way, or NULL */
 	struct signals *signals;
 	struct messages *messages;
 
@@ -81,6 +86,7 @@ struct vmm {
 
 /* The container has ended, or cannot go on (why != NULL): the machine is stopped, then this process. */
 void vmm_end(struct vmm *v);
+void vmm_stop(struct vmm *v); /* without a word to the guest */
 void vmm_fail(struct vmm *v, const struct err *why);
 
 /* ---- parent.c ---- */
@@ -156,6 +162,17 @@ void calls_make(struct vmm *v, enum proto_op op, const struct buf *body, uint32_
 int signals_new(struct vmm *v, struct signals **ret, struct err *err) MUST_CHECK;
 int signals_start(struct vmm *v, struct err *err) MUST_CHECK; /* the container is there */
 void signals_free(struct signals *s);
+
+/* ---- checkpoint.c ---- */
+
+/* why: NULL when the files hold the machine. False: nobody was there to hear it. */
+typedef bool checkpoint_fn(void *arg, const struct err *why);
+/*
+ * Saves the machine to the files, which are owned from now on, on success; fn is called once. Without
+ * leave_running the container ends then, as if killed, if that was heard. -EBUSY: it does not run.
+ */
+int checkpoint_start(struct vmm *v, const struct snapshot *to, bool leave_running,
+		     checkpoint_fn *fn, void *arg, struct err *err) MUST_CHECK;
 
 /* ---- control.c ---- */
 

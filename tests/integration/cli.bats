@@ -61,12 +61,17 @@ setup() {
 	expect 0 "$RUNTIME" --debug --rootless=false --log-format text --root "$STATE" run -b "$BUNDLE" --no-subreaper "$ID" 3>&-
 }
 
-@test "checkpoint and restore say that they are not supported" {
+@test "checkpoint and restore say that they are not supported for namespaces" {
 	create
 	expect 1 hull checkpoint "$ID"
-	one_error checkpoint
-	expect 1 hull restore "$ID"
-	one_error restore
+	one_error 'checkpoint is not supported yet for containers made of namespaces'
+	[[ ! -e checkpoint ]]
+	expect 1 hull restore --bundle "$BUNDLE" "$ID-2"
+	one_error 'restore is not supported yet for containers made of namespaces'
+	expect 1 hull checkpoint --lazy-pages "$ID"
+	one_error "'--lazy-pages' is not supported"
+	expect 1 hull restore --lazy-pages --bundle "$BUNDLE" "$ID-2"
+	one_error "'--lazy-pages' is not supported"
 }
 
 @test "commands that need root say so" {
