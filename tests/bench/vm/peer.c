@@ -2,6 +2,7 @@
 /* The other end of a guest's network, for load.c: takes a stream, gives one, answers datagrams. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -39,6 +40,9 @@ static void sink(int fd)
 
 static void source(int fd)
 {
+	/* As in load.c. */
+	if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4) < 0)
+		perror("peer: reno");
 	while (write(fd, block, sizeof(block)) > 0)
 		;
 }
