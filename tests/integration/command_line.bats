@@ -26,7 +26,7 @@ commands() {
 
 @test "help lists the commands, each command helps itself" {
 	equal "$(commands | paste -sd ' ')" \
-		'create start run state kill delete exec ps list pause resume update events spec features'
+		'create start run state kill delete exec ps list pause resume update events spec features checkpoint restore'
 	expect 0 "$RUNTIME" help
 	equal "$output" "$("$RUNTIME" -h)"
 	for command in $(commands); do
