@@ -17,6 +17,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -28,6 +29,12 @@
 
 #define IPV6_CONF    "/proc/sys/net/ipv6/conf"
 #define MIN_IPV6_MTU 1280 /* an interface with less has no IPv6 */
+
+#define CARRIER_STEPS 4000
+#define CARRIER_STEP  (struct timespec){.tv_nsec = 500000}
+
+#define OPER_UNKNOWN 0 /* IF_OPER_* of linux/if.h, which does not go with net/if.h */
+#define OPER_UP	     6
 
 struct net {
 	const struct netconf *conf;
@@ -200,6 +207,43 @@ static int set_up_links(struct net *n, struct err *err)
 	return 0;
 }
 
+static void take_operstate(void *arg, uint16_t type, const uint8_t *data, size_t len)
+{
+	const uint8_t *state;
+	size_t state_len = 0;
+
+	if (type != RTM_NEWLINK || len < sizeof(struct ifinfomsg))
+		return;
+	data += sizeof(struct ifinfomsg);
+	state = rtnl_find(data, len - sizeof(struct ifinfomsg), IFLA_OPERSTATE, &state_len);
+	if (state && state_len == 1)
+		*(uint8_t *)arg = *state;
+}
+
+/*
+ * The kernel makes a link-local address when it has seen the carrier, which it does some time after
+ * the interface was set up. There always is one; should it not be seen, nothing is lost but time.
+ */
+static int wait_for_carrier(const struct net *n, size_t i, struct err *err)
+{
+	const struct ifinfomsg info = {.ifi_index = n->indexes[i]};
+
+	for (int step = 0; step < CARRIER_STEPS; step++) {
+		uint8_t state = OPER_UP;
+		struct rtnl_msg m;
+		int rc;
+
+		rtnl_begin(&m, RTM_GETLINK, 0, &info, sizeof(info));
+		rc = rtnl_ask(n->rtnl, &m, take_operstate, &state);
+		if (rc < 0)
+			return failed(rc, n->conf->links[i].name, "ask for its state", err);
+		if (state == OPER_UP || state == OPER_UNKNOWN)
+			return 0;
+		(void)nanosleep(&CARRIER_STEP, NULL);
+	}
+	return 0;
+}
+
 /* From here on it may make up addresses as the host's would. */
 static int restore_addr_gen_mode(const struct net *n, struct err *err)
 {
@@ -211,6 +255,9 @@ static int restore_addr_gen_mode(const struct net *n, struct err *err)
 
 		if (!has_ipv6(n, l) || l->addr_gen_mode != IN6_ADDR_GEN_MODE_EUI64)
 			continue;
+		rc = wait_for_carrier(n, i, err);
+		if (rc < 0)
+			return rc;
 		rtnl_begin(&m, RTM_SETLINK, 0, &info, sizeof(info));
 		put_addr_gen_mode(&m, l->addr_gen_mode);
 		rc = rtnl_talk(n->rtnl, &m);
