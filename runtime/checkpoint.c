@@ -35,8 +35,9 @@ static int ask(const struct container *c, const struct vm_image_maker *m, bool l
 	       struct buf *id, struct err *err)
 {
 	const struct timeval patience = {0};
-	const int fds[] = {m->state_fd, m->memory_fd};
-	CLOSE_FD int sock = vm_control_connect(c, err);
+	CLOSE_FD int answer_fd = vm_control_file("answer", "", 0, err);
+	const int fds[] = {m->state_fd, m->memory_fd, answer_fd};
+	CLOSE_FD int sock = answer_fd < 0 ? answer_fd : vm_control_connect(c, err);
 	uint32_t number = 0;
 	int rc;
 
@@ -46,7 +47,9 @@ static int ask(const struct container *c, const struct vm_image_maker *m, bool l
 		return err_sys(err, "lift the time limit for the virtual machine's answer");
 	rc = vm_control_send(sock, VM_CONTROL_CHECKPOINT, 0, leave_running, fds, ARRAY_SIZE(fds),
 			     err);
-	return rc < 0 ? rc : vm_control_receive(sock, &number, id, err);
+	if (rc < 0 || (rc = vm_control_receive(sock, &number, err)) < 0)
+		return rc;
+	return vm_control_read_text(answer_fd, id, err);
 }
 
 static int save(const struct container *c, const struct checkpoint_options *o, struct err *err)

@@ -42,25 +42,26 @@ int vm_control_send(int sock, enum vm_control_op op, uint32_t number, bool flag,
 	return fd_send(sock, fds, n_fds, &r, sizeof(r), err);
 }
 
-static int read_text(int fd, struct buf *text, struct err *err)
+int vm_control_read_text(int fd, struct buf *text, struct err *err)
 {
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return err_sys(err, "read the virtual machine's answer");
 	return io_read_all(fd, "the virtual machine's answer", VM_CONTROL_TEXT, text, err);
 }
 
-int vm_control_receive(int sock, uint32_t *ret_number, struct buf *text, struct err *err)
+int vm_control_receive(int sock, uint32_t *ret_number, struct err *err)
 {
 	struct vm_control_reply r;
-	CLOSE_FD int fd = -1;
-	size_t n_fds = 0;
-	int n = fd_recv(sock, &fd, 1, &n_fds, &r, sizeof(r), err);
+	ssize_t n;
 
-	if (n == -EAGAIN)
+	do
+		n = recv(sock, &r, sizeof(r), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
 		return err_set(err, ETIMEDOUT, "the virtual machine does not answer");
-	if (n < 0 && n != -ECONNRESET)
-		return n;
-	if (n != (int)sizeof(r))
+	if (n < 0 && errno != ECONNRESET)
+		return err_sys(err, "read the virtual machine's answer");
+	if (n != (ssize_t)sizeof(r))
 		return err_set(err, EIO, "the virtual machine has ended");
 	if (r.version != VM_CONTROL_VERSION)
 		return err_set(err, EPROTO,
@@ -69,7 +70,7 @@ int vm_control_receive(int sock, uint32_t *ret_number, struct buf *text, struct 
 	if (r.err.code > 0)
 		return err_set(err, r.err.code, "%s", r.err.msg);
 	*ret_number = r.number;
-	return text && fd >= 0 ? read_text(fd, text, err) : 0;
+	return 0;
 }
 
 int vm_control_call(const struct container *c, enum vm_control_op op, uint32_t number, int fd,
@@ -83,11 +84,16 @@ int vm_control_call(const struct container *c, enum vm_control_op op, uint32_t n
 			       "container '%s' is paused, and its virtual machine with it", c->id);
 
 	CLOSE_FD int sock = vm_control_connect(c, err);
+	CLOSE_FD int answer_fd = text ? vm_control_file("answer", "", 0, err) : -1;
 
 	if (sock < 0)
 		return sock;
-	rc = vm_control_send(sock, op, number, false, &fd, fd >= 0, err);
-	return rc < 0 ? rc : vm_control_receive(sock, &answer, text, err);
+	if (text && answer_fd < 0)
+		return answer_fd;
+	rc = vm_control_send(sock, op, number, false, text ? &answer_fd : &fd, text || fd >= 0, err);
+	if (rc < 0 || (rc = vm_control_receive(sock, &answer, err)) < 0)
+		return rc;
+	return text ? vm_control_read_text(answer_fd, text, err) : 0;
 }
 
 int vm_control_file(const char *name, const void *data, size_t len, struct err *err)

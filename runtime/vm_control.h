@@ -15,15 +15,16 @@
 #include "runtime/runtime.h"
 
 #define VM_CONTROL_SOCKET  "vm.sock" /* in the state directory */
-#define VM_CONTROL_VERSION 1
+#define VM_CONTROL_VERSION 2
 #define VM_CONTROL_FDS     4
 #define VM_CONTROL_TEXT    (1u << 20) /* bytes of a reply's text at most */
 
 enum vm_control_op {
 	VM_CONTROL_SIGNAL = 1, /* number, to all processes */
-	VM_CONTROL_PS,         /* reply text: ids as the guest counts them, one a line */
-	VM_CONTROL_PS_TABLE,   /* reply text: as ps -ef shows them */
-	VM_CONTROL_STATS,      /* reply text: the JSON of events --stats */
+	/* fd of these three: a file of the asker's, which gets the answer's text */
+	VM_CONTROL_PS,         /* ids as the guest counts them, one a line */
+	VM_CONTROL_PS_TABLE,   /* as ps -ef shows them */
+	VM_CONTROL_STATS,      /* the JSON of events --stats */
 	VM_CONTROL_UPDATE,     /* fd: a file with linux.resources */
 	VM_CONTROL_OOM,        /* replies each time a process is killed for lack of memory */
 	/*
@@ -35,8 +36,8 @@ enum vm_control_op {
 	VM_CONTROL_EXEC_SIGNAL, /* number; on the connection of an EXEC, as the next. No reply. */
 	VM_CONTROL_RESIZE,      /* number: rows << 16 | columns */
 	/*
-	 * fds: two empty files, which get the machine's state and memory. flag: the container goes on,
-	 * else it ends. Reply text: what the guest calls it.
+	 * fds: three empty files, which get the machine's state and memory, and what the guest calls
+	 * the container. flag: the container goes on, else it ends.
 	 */
 	VM_CONTROL_CHECKPOINT,
 };
@@ -45,7 +46,7 @@ struct vm_control_request {
 	uint32_t version, op, number, flag;
 };
 
-/* A reply's text comes as a file, in a descriptor. */
+/* Descriptors go one way only: hull-vmm can make no file, and none of its own is for hull-oci to trust. */
 struct vm_control_reply {
 	uint32_t version, number;
 	struct err err; /* code 0: it went well */
@@ -56,14 +57,17 @@ int vm_control_send(int sock, enum vm_control_op op, uint32_t number, bool flag,
 		    size_t n_fds, struct err *err) MUST_CHECK;
 /*
  * Returns what the VMM says of the request: 0 or its -errno; -EIO: the virtual machine has ended;
- * -ETIMEDOUT: it was silent for too long. text (may be NULL) gets the reply's.
+ * -ETIMEDOUT: it was silent for too long.
  */
-int vm_control_receive(int sock, uint32_t *ret_number, struct buf *text,
-		       struct err *err) MUST_CHECK;
+int vm_control_receive(int sock, uint32_t *ret_number, struct err *err) MUST_CHECK;
+
+/* What hull-vmm has written to a file that was passed for the answer. */
+int vm_control_read_text(int fd, struct buf *text, struct err *err) MUST_CHECK;
 
 /*
- * One request, with up to one descriptor (-1: none), and its answer. -EBUSY: the container is paused,
- * so there would be none.
+ * One request, with up to one descriptor (-1: none), and its answer. text (else NULL) gets the
+ * answer's of a request that has no other descriptor. -EBUSY: the container is paused, so there would
+ * be none.
  */
 int vm_control_call(const struct container *c, enum vm_control_op op, uint32_t number, int fd,
 		    struct buf *text, struct err *err) MUST_CHECK;

@@ -146,7 +146,7 @@ static int request(const struct stand_in *s, const struct buf *process, struct e
 		return file;
 	rc = vm_control_send(s->sock, VM_CONTROL_EXEC, terminal_size(s->terminal_fd), terminal, fds,
 			     terminal ? 2 : 4, err);
-	return rc < 0 ? rc : vm_control_receive(s->sock, &none, NULL, err);
+	return rc < 0 ? rc : vm_control_receive(s->sock, &none, err);
 }
 
 /* The streams are hull-vmm's now: an end of file must not wait for this process. */
@@ -194,7 +194,7 @@ static void stand(const struct stand_in *s)
 		if (p[1].revents)
 			pass_signal(s);
 		if (p[0].revents) {
-			(void)!vm_control_receive(s->sock, &status, NULL, NULL);
+			(void)!vm_control_receive(s->sock, &status, NULL);
 			end_as((int)status);
 		}
 	}

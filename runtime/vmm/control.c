@@ -27,6 +27,7 @@ struct client {
 	int fd; /* -1: gone, and freed when nothing is outstanding */
 	struct loop_source *source;
 	enum vm_control_op op;   /* 0: none yet */
+	int text_fd;             /* -1, or where the answer's text goes */
 	struct process *process; /* of an EXEC */
 	unsigned int n_calls;    /* outstanding */
 };
@@ -59,24 +60,25 @@ static void hang_up(struct client *c)
 	loop_remove(c->source);
 	c->source = NULL;
 	fd_replace(&c->fd, -1);
+	fd_replace(&c->text_fd, -1);
 }
 
 /* False: nobody is there to hear it. */
-static bool send_reply(struct client *c, uint32_t number, int fd, const struct err *why)
+static bool send_reply(struct client *c, uint32_t number, const struct err *why)
 {
 	struct vm_control_reply r = {.version = VM_CONTROL_VERSION, .number = number};
 
 	if (why)
 		r.err = *why;
-	if (c->fd >= 0 && fd_send(c->fd, &fd, fd >= 0, &r, sizeof(r), NULL) < 0)
+	if (c->fd >= 0 && fd_send(c->fd, NULL, 0, &r, sizeof(r), NULL) < 0)
 		hang_up(c);
 	return c->fd >= 0;
 }
 
 /* The answer to a client that has no more to say. */
-static bool finish(struct client *c, uint32_t number, int fd, const struct err *why)
+static bool finish(struct client *c, uint32_t number, const struct err *why)
 {
-	bool heard = send_reply(c, number, fd, why);
+	bool heard = send_reply(c, number, why);
 
 	hang_up(c);
 	free_if_idle(c);
@@ -88,7 +90,7 @@ static void refuse(struct client *c, int error, const char *why)
 	struct err e = ERR_INIT;
 
 	(void)err_set(&e, error, "%s", why);
-	finish(c, 0, -1, &e);
+	finish(c, 0, &e);
 }
 
 static void call(struct client *c, enum proto_op op, const struct buf *body, uint32_t timeout_ms,
@@ -103,9 +105,11 @@ static void call(struct client *c, enum proto_op op, const struct buf *body, uin
 static bool finish_with_text(struct client *c, const char *text, size_t len)
 {
 	struct err e = ERR_INIT;
-	CLOSE_FD int fd = vm_control_file("answer", text, len, &e);
+	int rc = io_write(c->text_fd, text, len);
 
-	return finish(c, 0, fd, fd < 0 ? &e : NULL) && fd >= 0;
+	if (rc < 0)
+		(void)err_code(&e, -rc, "write the guest's answer");
+	return finish(c, 0, rc < 0 ? &e : NULL) && rc == 0;
 }
 
 static void answered(void *arg, const struct proto_body *body, const struct err *why)
@@ -114,7 +118,7 @@ static void answered(void *arg, const struct proto_body *body, const struct err 
 
 	(void)body;
 	c->n_calls--;
-	finish(c, 0, -1, why);
+	finish(c, 0, why);
 }
 
 static void pass_string(struct client *c, const struct proto_body *body, enum proto_field field)
@@ -134,7 +138,7 @@ static void answered_string(struct client *c, const struct proto_body *body, enu
 {
 	c->n_calls--;
 	if (why)
-		finish(c, 0, -1, why);
+		finish(c, 0, why);
 	else
 		pass_string(c, body, field);
 }
@@ -159,7 +163,7 @@ static void answered_pids(void *arg, const struct proto_body *body, const struct
 
 	c->n_calls--;
 	if (why || proto_get_u32s(body, PROTO_F_PIDS, &pids, &n, &e) < 0) {
-		finish(c, 0, -1, why ? why : &e);
+		finish(c, 0, why ? why : &e);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -209,7 +213,7 @@ static void exec_done(struct process *p)
 	struct client *c = p->arg;
 
 	c->process = NULL;
-	finish(c, (uint32_t)p->status, -1, NULL);
+	finish(c, (uint32_t)p->status, NULL);
 }
 
 static void executed(void *arg, const struct proto_body *body, const struct err *why)
@@ -221,14 +225,14 @@ static void executed(void *arg, const struct proto_body *body, const struct err 
 	if (why) {
 		process_free(c->process);
 		c->process = NULL;
-		finish(c, 0, -1, why);
+		finish(c, 0, why);
 		return;
 	}
 	if (!c->process) { /* it has ended, and its end has been told */
 		free_if_idle(c);
 		return;
 	}
-	send_reply(c, 0, -1, NULL);
+	send_reply(c, 0, NULL);
 	/* Who asked for it has gone in the meantime. */
 	if (c->fd < 0)
 		signal_exec(c, SIGKILL);
@@ -277,12 +281,17 @@ static void signal_all(struct client *c, uint32_t number)
 	call(c, PROTO_SIGNAL, &request, CALL_TIMEOUT_MS, answered);
 }
 
-static void ask(struct client *c, enum proto_op op, agent_reply_fn *fn)
+static int ask(struct client *c, enum proto_op op, int *fds, size_t n_fds, agent_reply_fn *fn,
+	       struct err *err)
 {
 	BUF request = BUF_INIT;
 
+	if (n_fds != 1)
+		return err_set(err, EINVAL, "there is no file for the answer");
+	c->text_fd = fd_take(&fds[0]);
 	proto_put_string(&request, PROTO_F_ID, c->vmm->o.guest_id);
 	call(c, op, &request, CALL_TIMEOUT_MS, fn);
+	return 0;
 }
 
 static bool saved(void *arg, const struct err *why)
@@ -291,19 +300,20 @@ static bool saved(void *arg, const struct err *why)
 
 	c->n_calls--;
 	if (why)
-		return finish(c, 0, -1, why);
+		return finish(c, 0, why);
 	return finish_with_text(c, c->vmm->o.guest_id, strlen(c->vmm->o.guest_id));
 }
 
-/* fds: the files that the machine is saved to. */
+/* fds: the files that the machine is saved to, and one for the answer. */
 static int begin_checkpoint(struct client *c, bool leave_running, int *fds, size_t n_fds,
 			    struct err *err)
 {
-	const struct snapshot to = {n_fds == 2 ? fds[0] : -1, n_fds == 2 ? fds[1] : -1};
+	const struct snapshot to = {n_fds == 3 ? fds[0] : -1, n_fds == 3 ? fds[1] : -1};
 	int rc;
 
-	if (n_fds != 2)
+	if (n_fds != 3)
 		return err_set(err, EINVAL, "there are no files");
+	c->text_fd = fd_take(&fds[2]);
 	c->n_calls++;
 	rc = checkpoint_start(c->vmm, &to, leave_running, saved, c, err);
 	if (rc < 0) {
@@ -356,14 +366,11 @@ static int begin(struct client *c, const struct vm_control_request *r, int *fds,
 		signal_all(c, r->number);
 		return 0;
 	case VM_CONTROL_PS:
-		ask(c, PROTO_PS, answered_pids);
-		return 0;
+		return ask(c, PROTO_PS, fds, n_fds, answered_pids, err);
 	case VM_CONTROL_PS_TABLE:
-		ask(c, PROTO_PS, answered_table);
-		return 0;
+		return ask(c, PROTO_PS, fds, n_fds, answered_table, err);
 	case VM_CONTROL_STATS:
-		ask(c, PROTO_STATS, answered_stats);
-		return 0;
+		return ask(c, PROTO_STATS, fds, n_fds, answered_stats, err);
 	case VM_CONTROL_UPDATE:
 		return update(c, fds, n_fds, err);
 	case VM_CONTROL_OOM:
@@ -399,7 +406,7 @@ static void serve(struct client *c, const struct vm_control_request *r, int *fds
 	else if (c->process && r->op == VM_CONTROL_RESIZE)
 		resize_exec(c, r->number);
 	if (rc < 0)
-		finish(c, 0, -1, &e);
+		finish(c, 0, &e);
 }
 
 static void client_event(void *arg, uint32_t events)
@@ -439,7 +446,7 @@ static void accept_client(void *arg, uint32_t events)
 	if (fd < 0)
 		return;
 	c = mem_xalloc(sizeof(*c));
-	*c = (struct client){.next = control->clients, .vmm = v, .fd = fd};
+	*c = (struct client){.next = control->clients, .vmm = v, .fd = fd, .text_fd = -1};
 	control->clients = c;
 	if (control->n_clients++ >= CLIENTS_MAX)
 		refuse(c, EAGAIN, "too many requests to the virtual machine at a time");
@@ -465,7 +472,7 @@ void control_oom(struct vmm *v)
 		next = c->next;
 		if (c->op != VM_CONTROL_OOM)
 			continue;
-		send_reply(c, 0, -1, NULL);
+		send_reply(c, 0, NULL);
 		free_if_idle(c);
 	}
 }
