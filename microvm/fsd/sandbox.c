@@ -52,10 +52,12 @@ int fsd_cell_tree(int dir_fd, bool readonly, bool submounts, struct err *err)
 	return fd_take(&tree);
 }
 
-pid_t fsd_cell_fork(struct err *err)
+pid_t fsd_cell_fork(int *ret_pid_fd, struct err *err)
 {
 	struct clone_args args = {
-		.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET,
+		.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET |
+			 CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)ret_pid_fd,
 		.exit_signal = SIGCHLD,
 	};
 	pid_t pid = sys_clone3(&args, sizeof(args));

@@ -19,8 +19,11 @@
  */
 int fsd_cell_tree(int dir_fd, bool readonly, bool submounts, struct err *err) MUST_CHECK;
 
-/* Forks into new namespaces. Returns as fork(2), or -errno; single-threaded callers only. */
-pid_t fsd_cell_fork(struct err *err) MUST_CHECK;
+/*
+ * Forks into new namespaces; *ret_pid_fd is close-on-exec. Returns as fork(2), or -errno;
+ * single-threaded callers only.
+ */
+pid_t fsd_cell_fork(int *ret_pid_fd, struct err *err) MUST_CHECK;
 
 /*
  * In the child: closes all descriptors but keep_fd and tree_fd, makes tree_fd the root, gives up

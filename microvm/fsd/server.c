@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,6 +23,7 @@
 #define CONTROL FSD_QUEUES
 #define N_FDS   (FSD_QUEUES + 1)
 #define AT_ONCE 64 /* requests between two looks at the control socket */
+#define END_MS  10000
 
 struct server {
 	struct fsd *fsd;
@@ -291,7 +291,7 @@ run_child(const struct fsd_spawn_config *config, int control_fd, int tree_fd)
 
 int fsd_spawn(const struct fsd_spawn_config *config, struct fsd_server *ret, struct err *err)
 {
-	int sockets[2];
+	int sockets[2], pid_fd = -1;
 	CLOSE_FD int tree = -1;
 	pid_t pid;
 
@@ -302,7 +302,7 @@ int fsd_spawn(const struct fsd_spawn_config *config, struct fsd_server *ret, str
 		return tree;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return err_sys(err, "socketpair");
-	pid = fsd_cell_fork(err);
+	pid = fsd_cell_fork(&pid_fd, err);
 	if (pid == 0)
 		run_child(config, sockets[1], tree);
 	fd_close(sockets[1]);
@@ -310,7 +310,7 @@ int fsd_spawn(const struct fsd_spawn_config *config, struct fsd_server *ret, str
 		fd_close(sockets[0]);
 		return pid;
 	}
-	*ret = (struct fsd_server){.pid = pid, .control_fd = sockets[0]};
+	*ret = (struct fsd_server){.pid = pid, .pid_fd = pid_fd, .control_fd = sockets[0]};
 	return 0;
 }
 
@@ -330,13 +330,22 @@ int fsd_server_wait(const struct fsd_server *s, struct err *err)
 	return err_set(err, m.code, "file server: %s", m.text);
 }
 
+/*
+ * By the end of the socket: a signal from hull-vmm, which is somebody else's process and in a domain
+ * of Landlock by then, does not reach it. One that waits for a file of a network's may take longer
+ * than there is time, and ends behind.
+ */
 void fsd_server_end(struct fsd_server *s)
 {
+	struct pollfd end = {.fd = s->pid_fd, .events = POLLIN};
+
 	if (s->pid <= 0)
 		return;
 	fd_close(s->control_fd);
-	(void)kill(s->pid, SIGKILL); /* it holds nothing back */
-	while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+	while (poll(&end, 1, END_MS) < 0 && errno == EINTR)
 		;
+	while (waitpid(s->pid, NULL, WNOHANG) < 0 && errno == EINTR)
+		;
+	fd_close(s->pid_fd);
 	*s = (struct fsd_server)FSD_SERVER_INIT;
 }

@@ -16,12 +16,13 @@
 
 struct fsd_server {
 	pid_t pid;
+	int pid_fd;     /* readable when it has ended */
 	int control_fd; /* struct fsd_control, close-on-exec */
 };
 
 #define FSD_SERVER_INIT                                                                            \
 	{                                                                                          \
-		-1, -1                                                                             \
+		-1, -1, -1                                                                         \
 	}
 
 struct fsd_spawn_config {

@@ -10,7 +10,6 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -279,10 +278,7 @@ static void files_lost(void *arg, uint32_t events)
 
 int box_watch_files(struct vmm *v, struct err *err)
 {
-	v->files_fd = (int)syscall(SYS_pidfd_open, v->machine.files.pid, 0);
-	if (v->files_fd < 0)
-		return err_sys(err, "watch the server of the container's files");
-	return loop_add(v->loop, v->files_fd, EPOLLIN, files_lost, v, &v->files, err);
+	return loop_add(v->loop, v->machine.files.pid_fd, EPOLLIN, files_lost, v, &v->files, err);
 }
 
 const struct agent_events box_events = {on_ready, on_exited, on_oom, on_log, on_lost};

@@ -70,7 +70,6 @@ struct vmm {
 	struct messages *messages;
 
 	struct loop_source *parent, *deadline, *files;
-	int files_fd;       /* of the process that serves the share */
 	int connections[2]; /* a pipe: struct connection, from the I/O thread */
 	struct process *processes;
 	struct process *first;

@@ -56,7 +56,7 @@ typedef int attempt_fn(int dir_fd, int proc_fd);
 /* Runs fn in a cell over root/, locked or not. Its result, or 128 + the signal that ended it. */
 static int in_cell(attempt_fn *fn, bool readonly, bool lock)
 {
-	int dir_fd, proc_fd, status, pipe_fds[2], root = shared_dir();
+	int dir_fd, proc_fd, pid_fd = -1, status, pipe_fds[2], root = shared_dir();
 	struct err err = ERR_INIT;
 	int tree = fsd_cell_tree(root, readonly, false, &err);
 	pid_t pid;
@@ -64,7 +64,7 @@ static int in_cell(attempt_fn *fn, bool readonly, bool lock)
 	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
 	if (tree < 0)
 		fail_msg("%s", err.msg);
-	pid = fsd_cell_fork(&err);
+	pid = fsd_cell_fork(&pid_fd, &err);
 	if (pid == 0) {
 		if (fsd_cell_enter(pipe_fds[1], tree, &dir_fd, &proc_fd, &err) ||
 		    (lock && fsd_cell_lock(&err))) {
@@ -82,6 +82,7 @@ static int in_cell(attempt_fn *fn, bool readonly, bool lock)
 		fail_msg("%s", err.msg);
 	fd_close(pipe_fds[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
+	fd_close(pid_fd);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

@@ -386,6 +386,7 @@ static void test_vmm_dies(void **state)
 	assert_int_equal(waitpid(server.pid, &status, 0), server.pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
+	fd_close(server.pid_fd);
 	server = (struct fsd_server)FSD_SERVER_INIT;
 }
 
