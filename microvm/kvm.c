@@ -26,6 +26,8 @@ static const struct {
 	{KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},
 };
 
+#define MSRS_MAX 1024 /* as many as KVM may know; it knows some two hundred */
+
 #define CPUID_1_ECX_VMX        5
 #define CPUID_80000001_ECX_SVM 2
 
@@ -56,6 +58,15 @@ static int capability(const struct kvm_host *k, int number)
 	return n < 0 ? 0 : n;
 }
 
+static int list_msrs(struct kvm_host *k, struct err *err)
+{
+	k->msrs = mem_xalloc(sizeof(*k->msrs) + MSRS_MAX * sizeof(k->msrs->indices[0]));
+	k->msrs->nmsrs = MSRS_MAX;
+	if (ioctl(k->fd, KVM_GET_MSR_INDEX_LIST, k->msrs) < 0)
+		return err_sys(err, "KVM_GET_MSR_INDEX_LIST");
+	return 0;
+}
+
 static int probe(struct kvm_host *k, struct err *err)
 {
 	int version = ioctl(k->fd, KVM_GET_API_VERSION, 0);
@@ -84,7 +95,7 @@ static int probe(struct kvm_host *k, struct err *err)
 			   capability(k, KVM_CAP_SPLIT_IRQCHIP) &&
 			   capability(k, KVM_CAP_IRQ_ROUTING);
 	k->hardware = has_svm_or_vmx();
-	return 0;
+	return list_msrs(k, err);
 }
 
 int kvm_host_open(int fd, struct kvm_host *ret, struct err *err)
@@ -103,6 +114,7 @@ int kvm_host_open(int fd, struct kvm_host *ret, struct err *err)
 void kvm_host_close(struct kvm_host *k)
 {
 	fd_replace(&k->fd, -1);
+	free(ptr_take(&k->msrs));
 }
 
 int kvm_host_check_linux(const struct kvm_host *k, struct err *err)

@@ -8,8 +8,11 @@
 
 #include "base/err.h"
 
+struct kvm_msr_list;
+
 struct kvm_host {
-	int fd;          /* /dev/kvm, owned */
+	int fd;                    /* /dev/kvm, owned; not needed any more once a VM runs */
+	struct kvm_msr_list *msrs; /* KVM_GET_MSR_INDEX_LIST, owned */
 	size_t run_size; /* bytes of a vCPU's shared kvm_run */
 	unsigned int max_cpus;
 	bool hardware; /* svm or vmx: ordinary guest kernels run; else a software KVM (PVM) */

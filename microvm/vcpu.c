@@ -211,8 +211,15 @@ static void run(struct vcpu *v)
 static void *cpu_main(void *arg)
 {
 	struct vcpu *v = arg;
+	struct err e = ERR_INIT;
+	char name[16];
 	sigset_t kick;
 
+	snprintf(name, sizeof(name), "hull-cpu%u", v->index);
+	if (vm_enter_thread(v->vm, name, JAIL_CPU, &e) < 0) {
+		vm_ended(v->vm, VM_FAILED, "%s", e.msg);
+		return NULL;
+	}
 	own_run = v->run;
 	sigemptyset(&kick);
 	sigaddset(&kick, kick_signal());
@@ -223,7 +230,6 @@ static void *cpu_main(void *arg)
 
 int vcpu_start(struct vcpu *v, struct err *err)
 {
-	char name[16];
 	sigset_t all, old;
 	int rc;
 
@@ -235,8 +241,6 @@ int vcpu_start(struct vcpu *v, struct err *err)
 	if (rc)
 		return err_code(err, rc, "start the thread of processor %u", v->index);
 	v->started = true;
-	snprintf(name, sizeof(name), "hull-cpu%u", v->index);
-	pthread_setname_np(v->thread, name);
 	return 0;
 }
 

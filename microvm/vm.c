@@ -16,11 +16,13 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "microvm/jail.h"
 #include "microvm/vm_internal.h"
 #include "microvm/x86/cpu.h"
 #include "microvm/x86/mptable.h"
@@ -201,6 +203,7 @@ int vm_new(struct kvm_host *kvm, const struct vm_config *config, struct vm **ret
 
 	vm->kvm = *kvm;
 	kvm->fd = -1;
+	kvm->msrs = NULL;
 	vm->fd = vm->stop_fd = vm->call_fd = vm->end_fd = vm->acks_fd = -1;
 	vm->memory.fd = -1;
 	vm->serial.fd = config->serial_fd;
@@ -405,12 +408,19 @@ int vm_boot(struct vm *vm, const struct boot_config *config, struct err *err)
 	return 0;
 }
 
+int vm_enter_thread(const struct vm *vm, const char *name, enum jail_thread kind, struct err *err)
+{
+	/* By itself: for another thread it takes a file of procfs. */
+	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
+	return vm->jail ? jail_lock(vm->jail, kind, err) : 0;
+}
+
 static void *io_main(void *arg)
 {
 	struct vm *vm = arg;
 	struct err e = ERR_INIT;
 
-	if (loop_run(vm->loop, &e) < 0)
+	if (vm_enter_thread(vm, "hull-io", JAIL_IO, &e) < 0 || loop_run(vm->loop, &e) < 0)
 		vm_ended(vm, VM_FAILED, "%s", e.msg);
 	pthread_mutex_lock(&vm->lock);
 	vm->io_over = true;
@@ -419,20 +429,36 @@ static void *io_main(void *arg)
 	return NULL;
 }
 
-int vm_start(struct vm *vm, struct err *err)
+static int start_threads(struct vm *vm, struct err *err)
 {
 	int rc = pthread_create(&vm->io_thread, NULL, io_main, vm);
 
 	if (rc)
 		return err_code(err, rc, "start the I/O thread");
 	vm->io_started = true;
-	pthread_setname_np(vm->io_thread, "hull-io");
 	for (unsigned int i = 0; i < vm->n_cpus; i++) {
 		rc = vcpu_start(&vm->cpus[i], err);
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
+}
+
+int vm_start(struct vm *vm, const struct jail *jail, struct err *err)
+{
+	int rc;
+
+	fd_replace(&vm->kvm.fd, -1); /* for making machines; this one is made */
+	vm->jail = jail;
+	/* What is made with the caller's freedom is made before the guest can abuse it. */
+	vm->paused = true;
+	atomic_store(&vm->attention, true);
+	rc = start_threads(vm, err);
+	if (rc == 0 && jail)
+		rc = jail_lock(jail, JAIL_MAIN, err);
+	if (rc == 0)
+		vm_resume(vm);
+	return rc;
 }
 
 static void call_for_attention(struct vm *vm)

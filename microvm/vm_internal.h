@@ -9,6 +9,7 @@
 #include "base/loop.h"
 #include "microvm/bus.h"
 #include "microvm/irq.h"
+#include "microvm/jail.h"
 #include "microvm/microvm.h"
 #include "microvm/serial.h"
 #include "microvm/vcpu.h"
@@ -44,6 +45,7 @@ struct vm {
 	pthread_t io_thread;
 	bool io_started, io_over;
 
+	const struct jail *jail; /* NULL: its threads are as free as who started them */
 	struct vcpu cpus[VM_MAX_CPUS];
 	unsigned int n_cpus;
 
@@ -69,6 +71,10 @@ bool vm_call_io_thread(struct vm *vm, void (*fn)(void *fn_arg), void *fn_arg);
 
 /* Lays the devices' registers into the guest's address space, when there are no more to come. */
 int vm_map_registers(struct vm *vm, struct err *err) MUST_CHECK;
+
+/* First thing of a thread of vm: its name, and its part of the jail. */
+int vm_enter_thread(const struct vm *vm, const char *name, enum jail_thread kind,
+		    struct err *err) MUST_CHECK;
 
 /* By a processor's thread when attention is set: waits while paused. False: the VM has ended. */
 bool vm_may_run(struct vm *vm);

@@ -85,42 +85,31 @@ static bool get_msr(int fd, uint32_t index, uint64_t *ret)
 	return true;
 }
 
-static int list_msrs(const struct kvm_host *k, struct kvm_msr_list **ret, struct err *err)
-{
-	FREE struct kvm_msr_list *list =
-		mem_xalloc(sizeof(*list) + MSRS_MAX * sizeof(list->indices[0]));
-
-	list->nmsrs = MSRS_MAX - ARRAY_SIZE(more_msrs);
-	if (ioctl(k->fd, KVM_GET_MSR_INDEX_LIST, list) < 0)
-		return err_sys(err, "KVM_GET_MSR_INDEX_LIST");
-	memcpy(list->indices + list->nmsrs, more_msrs, sizeof(more_msrs));
-	list->nmsrs += ARRAY_SIZE(more_msrs);
-	*ret = ptr_take(&list);
-	return 0;
-}
-
 /* One by one, as KVM stops at the first that it does not know. */
-static int save_msrs(const struct kvm_host *k, int fd, struct buf *ret, struct err *err)
+static uint32_t save_each(int fd, const uint32_t *indices, uint32_t n, struct buf *ret)
 {
-	FREE struct kvm_msr_list *list = NULL;
-	BUF values = BUF_INIT;
-	uint32_t n = 0;
-	int rc = list_msrs(k, &list, err);
+	uint32_t known = 0;
 
-	if (rc < 0)
-		return rc;
-	for (uint32_t i = 0; i < list->nmsrs; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		uint64_t value;
 
-		if (!get_msr(fd, list->indices[i], &value))
+		if (!get_msr(fd, indices[i], &value))
 			continue;
-		state_put_u32(&values, list->indices[i]);
-		state_put_u64(&values, value);
-		n++;
+		state_put_u32(ret, indices[i]);
+		state_put_u64(ret, value);
+		known++;
 	}
+	return known;
+}
+
+static void save_msrs(const struct kvm_host *k, int fd, struct buf *ret)
+{
+	BUF values = BUF_INIT;
+	uint32_t n = save_each(fd, k->msrs->indices, k->msrs->nmsrs, &values);
+
+	n += save_each(fd, more_msrs, ARRAY_SIZE(more_msrs), &values);
 	state_put_u32(ret, n);
 	state_put_bytes(ret, values.data, values.len);
-	return 0;
 }
 
 static bool is_optional(uint32_t index)
@@ -392,9 +381,9 @@ int cpu_save(const struct kvm_host *k, int vm_fd, int vcpu_fd, struct buf *ret, 
 	    (rc = save_xsave(vm_fd, vcpu_fd, ret, err)) < 0 ||
 	    (rc = GET(vcpu_fd, XCRS, &xcrs, ret, err)) < 0 ||
 	    (rc = GET(vcpu_fd, DEBUGREGS, &debug, ret, err)) < 0 ||
-	    (rc = GET(vcpu_fd, LAPIC, &lapic, ret, err)) < 0 ||
-	    (rc = save_msrs(k, vcpu_fd, ret, err)) < 0)
+	    (rc = GET(vcpu_fd, LAPIC, &lapic, ret, err)) < 0)
 		return rc;
+	save_msrs(k, vcpu_fd, ret);
 	return GET(vcpu_fd, VCPU_EVENTS, &events, ret, err);
 }
 

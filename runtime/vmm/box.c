@@ -4,7 +4,6 @@
  * container created and, when start has come, its process runs.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -84,10 +83,7 @@ static void created(void *arg, const struct proto_body *body, const struct err *
 static int take_streams(struct vmm *v, struct buf *request, struct err *err)
 {
 	int fds[3] = {-1, -1, -1}, n = v->o.terminal ? 1 : 3, rc;
-	CLOSE_FD int null = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
 
-	if (null < 0)
-		return err_sys(err, "open '/dev/null'");
 	for (int i = 0; i < n; i++) {
 		fds[i] = fd_dup(i, err);
 		if (fds[i] < 0)
@@ -98,9 +94,10 @@ static int take_streams(struct vmm *v, struct buf *request, struct err *err)
 	rc = process_streams(v->first, request, fds, (size_t)n, v->o.terminal, err);
 	for (int i = 0; i < 3 && rc == 0; i++) {
 		/* Without a log the last error can only be told here. */
-		if ((i < 2 || v->o.log_fd >= 0) && dup3(null, i, 0) < 0)
+		if ((i < 2 || log_fd() >= 0) && dup3(v->null_fd, i, 0) < 0)
 			rc = err_sys(err, "set descriptor %d to '/dev/null'", i);
 	}
+	fd_replace(&v->null_fd, -1);
 	return rc;
 }
 
@@ -204,6 +201,7 @@ static void on_ready(void *arg, const uint64_t boot_ns[2])
 	log_debug("the guest's agent is there, %llu ms after its kernel began",
 		  (unsigned long long)boot_ns[1] / 1000000);
 	v->stage = VMM_SETS_UP;
+	fd_replace(&v->o.kernel_fd, -1);
 	if (v->restored) {
 		if (ask_attach(v, &e) < 0)
 			vmm_fail(v, &e);
@@ -231,7 +229,7 @@ static void on_oom(void *arg, const char *id)
 	struct vmm *v = arg;
 
 	/* The error stream is the container's own as long as it runs. */
-	if (v->o.log_fd >= 0 && strcmp(id, v->o.guest_id) == 0)
+	if (log_fd() >= 0 && strcmp(id, v->o.guest_id) == 0)
 		log_warn("container '%s': a process was killed for lack of memory", v->o.id);
 	control_oom(v);
 }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -22,6 +24,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "microvm/check/check.h"
+#include "microvm/confine.h"
 #include "runtime/end.h"
 #include "runtime/vmm/vmm.h"
 
@@ -193,6 +196,7 @@ static int start_machine(struct vmm *v, struct err *err)
 		.memory = v->o.memory,
 		.hugepages = v->o.hugepages,
 		.cmdline = v->o.cmdline,
+		.jail = &v->jail,
 		.connect = connect_guest,
 		.arg = v,
 		.restore = v->o.restore.state_fd >= 0 ? &v->o.restore : NULL,
@@ -209,6 +213,9 @@ static int start_machine(struct vmm *v, struct err *err)
 	snapshot_close(&v->o.restore);
 	fd_replace(&v->o.initramfs_fd, -1);
 	fd_replace(&v->o.share_fd, -1);
+	/* The devices have duplicates. */
+	for (size_t i = 0; i < v->o.n_taps; i++)
+		fd_replace(&v->o.tap_fds[i], -1);
 	return rc;
 }
 
@@ -318,14 +325,42 @@ void vmm_fail(struct vmm *v, const struct err *why)
 
 /* ---- the program ---- */
 
+/* Whatever else it was given. */
+static int close_others(const struct vmm_options *o, struct err *err)
+{
+	const int keep[] = {
+		o->kvm_fd,   o->kernel_fd,  o->initramfs_fd,     o->config_fd,
+		o->share_fd, o->sync_fd,    o->control_fd,       o->fifo_fd,
+		o->log_fd,   o->network_fd, o->restore.state_fd, o->restore.memory_fd,
+	};
+	int all[ARRAY_SIZE(keep) + NETCONF_LINKS_MAX];
+
+	memcpy(all, keep, sizeof(keep));
+	for (size_t i = 0; i < o->n_taps; i++)
+		all[ARRAY_SIZE(keep) + i] = o->tap_fds[i];
+	return confine_close_others(all, ARRAY_SIZE(keep) + o->n_taps, err);
+}
+
 /* The log is hull-oci's, as errors of what it has left behind belong there. */
-static int open_log(const struct vmm_options *o, struct err *err)
+static int open_log(struct vmm_options *o, struct err *err)
 {
 	FREE char *path = mem_xprintf("/proc/self/fd/%d", o->log_fd);
+	int rc = log_open("hull-vmm", o->log_fd >= 0 ? path : NULL,
+			  o->log_json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT,
+			  o->log_debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, err);
 
-	return log_open("hull-vmm", o->log_fd >= 0 ? path : NULL,
-			o->log_json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT,
-			o->log_debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, err);
+	fd_replace(&o->log_fd, -1);
+	return rc;
+}
+
+/* What the C library would open or make later, in the jail. */
+static int prepare(struct vmm *v, struct err *err)
+{
+	tzset();
+	/* An arena for each thread would be more memory, and a look at the processors' number. */
+	(void)mallopt(M_ARENA_MAX, 1);
+	v->null_fd = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return v->null_fd < 0 ? err_sys(err, "open '/dev/null'") : 0;
 }
 
 static int set_up(struct vmm *v, struct err *err)
@@ -369,11 +404,18 @@ static void release(struct vmm *v)
 	messages_free(v->messages);
 	if (v->loop)
 		loop_free(v->loop);
+	jail_release(&v->jail);
 }
 
 int main(int argc, char **argv)
 {
-	struct vmm v = {.connections = {-1, -1}, .terminal_fd = -1, .machine = MACHINE_INIT};
+	struct vmm v = {
+		.connections = {-1, -1},
+		.null_fd = -1,
+		.terminal_fd = -1,
+		.jail = JAIL_INIT,
+		.machine = MACHINE_INIT,
+	};
 	struct err e = ERR_INIT;
 
 	if (argc < 1 || read_options(argv, &v.o, &e) < 0) {
@@ -382,7 +424,8 @@ int main(int argc, char **argv)
 	}
 	/* Guest memory is nobody's to read; and a crash leaves no copy of it. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
-	if (open_log(&v.o, &e) < 0 || set_up(&v, &e) < 0 || loop_run(v.loop, &e) < 0)
+	if (close_others(&v.o, &e) < 0 || open_log(&v.o, &e) < 0 || prepare(&v, &e) < 0 ||
+	    set_up(&v, &e) < 0 || loop_run(v.loop, &e) < 0)
 		vmm_fail(&v, &e);
 	release(&v);
 	if (v.failed)

@@ -63,7 +63,4 @@ void network_release(struct vmm *v)
 	free(v->network);
 	v->network = NULL;
 	fd_replace(&v->o.network_fd, -1);
-	/* The devices have duplicates. */
-	for (size_t i = 0; i < v->o.n_taps; i++)
-		fd_replace(&v->o.tap_fds[i], -1);
 }

@@ -59,6 +59,7 @@ struct vmm {
 	bool restored; /* the guest was not booted, and has the container already */
 	bool starts; /* the guest was asked to, and has not answered */
 	struct loop *loop;
+	struct jail jail;
 	struct machine machine;
 	struct netconf *network; /* NULL: it has none */
 	struct agent *agent;
@@ -73,6 +74,7 @@ struct vmm {
 	int connections[2]; /* a pipe: struct connection, from the I/O thread */
 	struct process *processes;
 	struct process *first;
+	int null_fd;     /* /dev/null, until it is in place of the container's streams */
 	int terminal_fd; /* the slave, -1: none */
 	int status;      /* as wait(2) gives it: how this process is to end */
 	bool failed;     /* it could not do its work: exit status VMM_EXIT_FAILED instead */

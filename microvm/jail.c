@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The order of the steps is that of what they need: each comment says what is still there behind it,
+ * and what for. Everything that has a name is open by now; nothing is opened by name afterwards.
+ *
+ * There is no pid namespace: a process cannot enter one itself, and the first process of one, which
+ * hull-vmm would be if it were born there, cannot end by a signal as its container did (man 7
+ * pid_namespaces). Instead there is no procfs to find other processes in, signals reach nobody of
+ * another user or beyond Landlock's domain, and the filters let none be sent but to itself.
+ */
+#include "microvm/jail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* A thousand clients of the control socket, each with the streams of an exec. */
+#define FILES_MAX 16384
+
+int jail_share_core(struct err *err)
+{
+	if (prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, PR_SCHED_CORE_SCOPE_THREAD_GROUP, 0) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENODEV && errno != ESRCH)
+		return err_sys(err, "keep the processor's cores from other machines");
+	log_debug("no core scheduling here: %s", strerrordesc_np(errno));
+	return 0;
+}
+
+/* No core dumps are confine_drop_capabilities' doing; files grow as far as they did before. */
+static int limit_files(struct err *err)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return err_sys(err, "getrlimit");
+	if (l.rlim_max > FILES_MAX)
+		l.rlim_max = FILES_MAX;
+	l.rlim_cur = l.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &l) < 0 ? err_sys(err, "limit open files") : 0;
+}
+
+static int make_empty_root(struct err *err)
+{
+	CLOSE_FD int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), root = -1;
+
+	if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0555", 0) < 0 ||
+	    fsconfig(fs, FSCONFIG_SET_STRING, "nr_inodes", "1", 0) < 0 ||
+	    fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0 ||
+	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return err_sys(err, "make an empty file system");
+	root = fsmount(fs, FSMOUNT_CLOEXEC,
+		       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+			       MOUNT_ATTR_NOEXEC);
+	return root < 0 ? err_sys(err, "mount an empty file system") : fd_take(&root);
+}
+
+static int leave_files(struct err *err)
+{
+	CLOSE_FD int root = -1;
+
+	if (unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+		return err_sys(err, "unshare");
+	root = make_empty_root(err);
+	return root < 0 ? root : confine_change_root(root, err);
+}
+
+/*
+ * The capabilities stay for now (no_setuid_fixup); what these bits allow once they are locked is
+ * none, for uid 0 neither (man 7 capabilities, securebits).
+ */
+static int become_nobody(struct err *err)
+{
+	const unsigned int id = JAIL_FIRST_ID + (unsigned int)getpid();
+	const unsigned long bits =
+		SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+		SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+		SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+
+	if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0)
+		return err_sys(err, "set securebits");
+	if (setgroups(0, NULL) < 0)
+		return err_sys(err, "drop supplementary groups");
+	if (setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0)
+		return err_sys(err, "become user %u", id);
+	return 0;
+}
+
+/* A change of the user has cleared it (man 2 prctl, PR_SET_PDEATHSIG). */
+static int follow_parent(int signal, pid_t parent, struct err *err)
+{
+	if (signal && prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0) < 0)
+		return err_sys(err, "set the parent death signal");
+	if (signal && getppid() != parent)
+		return err_set(err, ESRCH, "the process that started it has ended");
+	return 0;
+}
+
+static int build_filters(struct jail *j, struct err *err)
+{
+	int rc = 0;
+
+	for (int kind = 0; kind < JAIL_THREADS && rc == 0; kind++) {
+		size_t n;
+		const struct confine_table *tables = jail_tables((enum jail_thread)kind, &n);
+
+		rc = confine_filter_build(tables, n, kind == JAIL_CPU ? tables[0].rules[0].call : -1,
+					  &j->filters[kind], err);
+	}
+	return rc;
+}
+
+int jail_enter(struct jail *j, struct err *err)
+{
+	const pid_t parent = getppid();
+	int death_signal = 0, rc;
+
+	if (prctl(PR_GET_PDEATHSIG, &death_signal) < 0)
+		return err_sys(err, "get the parent death signal");
+	/* libseccomp needs files in memory and more that no filter allows. */
+	if ((rc = build_filters(j, err)) < 0 ||
+	    /* A limit that root may have above its own soft one. */
+	    (rc = limit_files(err)) < 0 ||
+	    /* CAP_SYS_ADMIN, for namespaces and mounts. */
+	    (rc = leave_files(err)) < 0 ||
+	    /* CAP_SETPCAP for securebits; CAP_SETUID and CAP_SETGID. */
+	    (rc = become_nobody(err)) < 0 ||
+	    /* CAP_SETPCAP for the bounding set; then none is left. */
+	    (rc = confine_drop_capabilities(0, err)) < 0 ||
+	    /* No privilege: it is the caller's own. */
+	    (rc = follow_parent(death_signal, parent, err)) < 0 ||
+	    /* no_new_privs, which stands in for CAP_SYS_ADMIN here and for the filters. */
+	    (rc = confine_landlock(err)) < 0)
+		return err_wrap(err, rc, "lock in the virtual machine's process");
+	return 0;
+}
+
+int jail_lock(const struct jail *j, enum jail_thread kind, struct err *err)
+{
+	return confine_filter_load(&j->filters[kind], err);
+}
+
+void jail_release(struct jail *j)
+{
+	for (int kind = 0; kind < JAIL_THREADS; kind++)
+		confine_filter_release(&j->filters[kind]);
+}

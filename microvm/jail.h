@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What hull-vmm locks itself into before a guest runs: a guest that has taken it over finds an empty
+ * root, no privileges, nobody else's memory, and few system calls. docs/security.md says what is left
+ * and which test shows it.
+ *
+ *   confine_close_others  what it was not handed is closed (confine.h)
+ *   jail_share_core       before other processes of the machine are forked
+ *   jail_enter            while there is one thread
+ *   jail_lock             first thing of each thread; of the main thread when they are there
+ */
+#ifndef HULL_MICROVM_JAIL_H
+#define HULL_MICROVM_JAIL_H
+
+#include "base/err.h"
+#include "microvm/confine.h"
+
+enum jail_thread {
+	JAIL_MAIN, /* the event loop: agent, control socket, streams */
+	JAIL_CPU,  /* a virtual processor */
+	JAIL_IO,   /* devices */
+	JAIL_THREADS,
+};
+
+struct jail {
+	struct confine_filter filters[JAIL_THREADS];
+};
+
+#define JAIL_INIT                                                                                  \
+	{                                                                                          \
+		{ CONFINE_FILTER_INIT }                                                            \
+	}
+
+/*
+ * The user and group of a machine's process is this and its pid, so no two have the same. The ids
+ * from here to 0x7fffffff are not handed out to users, containers or services (systemd.io/UIDS-GIDS).
+ */
+#define JAIL_FIRST_ID 0x70000000u
+
+/*
+ * Processes and threads of other machines do not run on the same core at the same time (linux:
+ * Documentation/admin-guide/hw-vuln/core-scheduling.rst). Nothing where a core has one thread.
+ */
+int jail_share_core(struct err *err) MUST_CHECK;
+
+/*
+ * All but the filters, which it prepares, in namespaces of its own. The caller is root and has one
+ * thread; it keeps its pid, network namespace, cgroup, and the signal that its parent's death brings.
+ */
+int jail_enter(struct jail *j, struct err *err) MUST_CHECK;
+
+/* For the calling thread: any system call that its kind does not need ends the process (SIGSYS). */
+int jail_lock(const struct jail *j, enum jail_thread kind, struct err *err) MUST_CHECK;
+
+void jail_release(struct jail *j);
+
+/* The tables of a kind of thread, for tests; *ret_n of them. */
+const struct confine_table *jail_tables(enum jail_thread kind, size_t *ret_n);
+
+#endif
