@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 
 #include "base/mem.h"
 #include "microvm/microvm.h"
@@ -112,6 +113,33 @@ static void start_info_and_serial(void **state)
 	assert_int_equal(wait_end(vm), VM_RESET);
 	assert_int_equal(read(pipe_fds[0], &magic, sizeof(magic)), sizeof(magic));
 	assert_int_equal(magic, 0x336ec578);
+	vm_free(vm);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+}
+
+/* What nobody reads is lost: the guest goes on, and nothing of it is kept (CVE-2020-27174). */
+static void serial_that_nobody_reads(void **state)
+{
+	int pipe_fds[2], size;
+	char bytes[4096];
+	ssize_t n, total = 0;
+
+	(void)state;
+	assert_int_equal(pipe2(pipe_fds, O_NONBLOCK), 0);
+	size = fcntl(pipe_fds[1], F_SETPIPE_SZ, 4096);
+
+	struct vm *vm = new_vm(1, pipe_fds[1]);
+
+	BOOT(vm, 0x66, 0xba, 0xf8, 0x03, /* mov $0x3f8, %dx */
+	     0xb9, 0, 0x40, 0, 0,        /* mov $16384, %ecx */
+	     0xee,                       /* out %al, %dx */
+	     0xe2, 0xfd,                 /* loop to it */
+	     RESET);
+	assert_int_equal(wait_end(vm), VM_RESET);
+	while ((n = read(pipe_fds[0], bytes, sizeof(bytes))) > 0)
+		total += n;
+	assert_in_range(total, 1, size);
 	vm_free(vm);
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);
@@ -388,6 +416,7 @@ int main(void)
 		cmocka_unit_test(reset),
 		cmocka_unit_test(triple_fault),
 		cmocka_unit_test(start_info_and_serial),
+		cmocka_unit_test(serial_that_nobody_reads),
 		cmocka_unit_test(device_registers),
 		cmocka_unit_test(registers_follow_writes),
 		cmocka_unit_test(registers_are_memory),
