@@ -3,10 +3,7 @@
  * The order of the steps is that of what they need: each comment says what is still there behind it,
  * and what for. Everything that has a name is open by now; nothing is opened by name afterwards.
  *
- * There is no pid namespace: a process cannot enter one itself, and the first process of one, which
- * hull-vmm would be if it were born there, cannot end by a signal as its container did (man 7
- * pid_namespaces). Instead there is no procfs to find other processes in, signals reach nobody of
- * another user or beyond Landlock's domain, and the filters let none be sent but to itself.
+ * A pid namespace no process can enter itself: hull-vmm is born in its own (runtime/vm_pidns.c).
  */
 #include "microvm/jail.h"
 
@@ -23,6 +20,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/parse.h"
 
 /* A thousand clients of the control socket, each with the streams of an exec. */
 #define FILES_MAX 16384
@@ -75,13 +73,26 @@ static int leave_files(struct err *err)
 	return root < 0 ? root : confine_change_root(root, err);
 }
 
+/* As the host counts it: in their own pid namespaces all machines have the same. */
+static int own_pid(uint32_t *ret, struct err *err)
+{
+	char text[16];
+	ssize_t n = readlink("/proc/self", text, sizeof(text) - 1);
+
+	if (n < 0)
+		return err_sys(err, "read '/proc/self'");
+	text[n] = '\0';
+	if (parse_u32(text, ret) < 0)
+		return err_set(err, EINVAL, "'/proc/self' leads to '%s'", text);
+	return 0;
+}
+
 /*
  * The capabilities stay for now (no_setuid_fixup); what these bits allow once they are locked is
  * none, for uid 0 neither (man 7 capabilities, securebits).
  */
-static int become_nobody(struct err *err)
+static int become_nobody(unsigned int id, struct err *err)
 {
-	const unsigned int id = JAIL_FIRST_ID + (unsigned int)getpid();
 	const unsigned long bits =
 		SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
 		SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
@@ -124,6 +135,7 @@ int jail_enter(struct jail *j, struct err *err)
 {
 	const pid_t parent = getppid();
 	int death_signal = 0, rc;
+	uint32_t pid = 0;
 
 	if (prctl(PR_GET_PDEATHSIG, &death_signal) < 0)
 		return err_sys(err, "get the parent death signal");
@@ -131,10 +143,12 @@ int jail_enter(struct jail *j, struct err *err)
 	if ((rc = build_filters(j, err)) < 0 ||
 	    /* A limit that root may have above its own soft one. */
 	    (rc = limit_files(err)) < 0 ||
+	    /* The host's procfs. */
+	    (rc = own_pid(&pid, err)) < 0 ||
 	    /* CAP_SYS_ADMIN, for namespaces and mounts. */
 	    (rc = leave_files(err)) < 0 ||
 	    /* CAP_SETPCAP for securebits; CAP_SETUID and CAP_SETGID. */
-	    (rc = become_nobody(err)) < 0 ||
+	    (rc = become_nobody(JAIL_FIRST_ID + pid, err)) < 0 ||
 	    /* CAP_SETPCAP for the bounding set; then none is left. */
 	    (rc = confine_drop_capabilities(0, err)) < 0 ||
 	    /* No privilege: it is the caller's own. */

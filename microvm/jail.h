@@ -32,8 +32,9 @@ struct jail {
 	}
 
 /*
- * The user and group of a machine's process is this and its pid, so no two have the same. The ids
- * from here to 0x7fffffff are not handed out to users, containers or services (systemd.io/UIDS-GIDS).
+ * The user and group of a machine's process is this and its pid on the host, so no two have the
+ * same. The ids from here to 0x7fffffff are not handed out to users, containers or services
+ * (systemd.io/UIDS-GIDS).
  */
 #define JAIL_FIRST_ID 0x70000000u
 
@@ -45,7 +46,8 @@ int jail_share_core(struct err *err) MUST_CHECK;
 
 /*
  * All but the filters, which it prepares, in namespaces of its own. The caller is root and has one
- * thread; it keeps its pid, network namespace, cgroup, and the signal that its parent's death brings.
+ * thread; it keeps its pid and its namespace, network namespace, cgroup, and the signal that its
+ * parent's death brings.
  */
 int jail_enter(struct jail *j, struct err *err) MUST_CHECK;
 

@@ -248,13 +248,30 @@ static int make_cgroup(struct setup *s, struct err *err)
 	return rc == 0 && !s->vm ? delegate_cgroup(s, err) : rc;
 }
 
-static int fork_child(struct setup *s, struct err *err)
+static pid_t clone_child(struct setup *s, int v2, struct err *err)
+{
+	return ns_clone(&s->spec->spaces, s->space_fds, v2, &s->child.pidfd, &s->born_in_v2, err);
+}
+
+/* hull-vmm: all but the pid namespace it enters or makes itself. */
+static pid_t clone_vm(struct setup *s, int v2, struct err *err)
 {
 	static const struct ns_spaces no_spaces;
-	int no_fds[NS_KIND_MAX];
+	CLOSE_FD int pid_ns = -1;
+	int fds[NS_KIND_MAX];
+	int rc = vm_pidns_new(s, v2, &pid_ns, err);
+
+	if (rc < 0)
+		return rc;
+	memset(fds, -1, sizeof(fds));
+	fds[NS_PID] = pid_ns;
+	return ns_clone(&no_spaces, fds, v2, &s->child.pidfd, &s->born_in_v2, err);
+}
+
+static int fork_child(struct setup *s, struct err *err)
+{
 	int v2, rc;
 
-	memset(no_fds, -1, sizeof(no_fds));
 	if (cgroup_is_unified(s->cgroup) && (rc = make_cgroup(s, err)) < 0)
 		return rc;
 	/* On a hybrid host the cgroup2 group comes first and the others while the child runs. */
@@ -266,8 +283,7 @@ static int fork_child(struct setup *s, struct err *err)
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return err_sys(err, "prctl PR_SET_DUMPABLE");
 
-	pid_t pid = ns_clone(s->vm ? &no_spaces : &s->spec->spaces, s->vm ? no_fds : s->space_fds,
-			     v2, &s->child.pidfd, &s->born_in_v2, err);
+	pid_t pid = s->vm ? clone_vm(s, v2, err) : clone_child(s, v2, err);
 
 	if (pid < 0)
 		return pid;
@@ -277,7 +293,8 @@ static int fork_child(struct setup *s, struct err *err)
 		init_main(s);
 	s->child.pid = s->container->pid = pid;
 	fd_replace(&s->child.sync[1], -1);
-	return s->made_cgroup ? 0 : make_cgroup(s, err);
+	rc = s->made_cgroup ? 0 : make_cgroup(s, err);
+	return rc == 0 && s->vm ? vm_pidns_keep(s, err) : rc;
 }
 
 static int move_devices(struct setup *s, struct err *err)
@@ -434,8 +451,10 @@ void setup_undo(struct setup *s)
 	struct err e = ERR_INIT;
 
 	child_kill(&s->child);
-	if (s->vm)
+	if (s->vm) {
+		vm_pidns_undo(&s->vm->pidns);
 		vm_net_release(s->spec);
+	}
 	if (s->joined_rdt) {
 		const struct rdt_config rdt = rdt_config_of(s->container->id, s->spec->rdt);
 

@@ -61,6 +61,7 @@ int vm_setup_load(struct setup *s, struct err *err)
 	vm->config_fd = vm->control_fd = vm->network_fd = -1;
 	vm->network = (struct ns_taken)NS_TAKEN_INIT;
 	vm->image = (struct vm_image)VM_IMAGE_INIT;
+	vm->pidns = (struct vm_pidns)VM_PIDNS_INIT;
 	s->vm = vm;
 	if ((rc = check_environment(s, err)) < 0 || (rc = vm_config_check(s->spec, err)) < 0 ||
 	    (rc = vm_machine_choose(s->spec, m, err)) < 0)
@@ -115,6 +116,7 @@ void vm_setup_free(struct vm_setup *vm)
 	fd_close(vm->network_fd);
 	ns_taken_release(&vm->network);
 	vm_image_close(&vm->image);
+	vm_pidns_release(&vm->pidns);
 	vm_machine_release(&vm->machine);
 	free(vm);
 }

@@ -7,6 +7,7 @@
 #include "namespaces/namespaces.h"
 #include "runtime/vm_image.h"
 #include "runtime/vm_machine.h"
+#include "runtime/vm_pidns.h"
 
 struct setup;
 
@@ -17,6 +18,7 @@ struct vm_setup {
 	struct ns_taken network; /* in C */
 	int network_fd;          /* its configuration; -1: there is none */
 	struct vm_image image; /* in place of kernel, initramfs and config: for a restore */
+	struct vm_pidns pidns; /* in P */
 };
 
 /* P, before any side effect: checks the configuration, finds the files, opens them and /dev/kvm. */
