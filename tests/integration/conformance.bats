@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# docs/conformance.md names tests that exist and leaves no property out.
+# docs/conformance.md and docs/security.md name tests that exist, and the first leaves no property out.
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return
@@ -23,7 +23,7 @@ exists() {
 	esac
 }
 
-@test "conformance.md: every test that it names exists" {
+every_test_exists() { # DOCUMENT NUMBER
 	local reference missing=0 seen=0
 
 	# shellcheck disable=SC2016 # the backquotes are the document's
@@ -33,8 +33,25 @@ exists() {
 			echo "no such test: $reference"
 			missing=1
 		}
-	done < <(grep -oE '`([a-z_]+\.bats: [^`]+|test_[a-z_]+\.[a-z_0-9]+)`' "$DOC" | tr -d '`' | grep -v '\.c$')
-	[[ $missing == 0 && $seen -gt 150 ]]
+	done < <(grep -oE '`([a-z_]+\.bats: [^`]+|test_[a-z_]+\.[a-z_0-9]+)`' "$1" | tr -d '`' | grep -v '\.c$')
+	[[ $missing == 0 && $seen -gt $2 ]]
+}
+
+@test "conformance.md: every test that it names exists" {
+	every_test_exists "$DOC" 150
+}
+
+@test "security.md: every test and every fuzzer that it names exists, and every file" {
+	local name
+
+	every_test_exists docs/security.md 80
+	# shellcheck disable=SC2016 # as above
+	while IFS= read -r name; do
+		[[ -e tests/fuzz/$name.c ]]
+	done < <(grep -oE '`fuzz_[a-z_]+`' docs/security.md | tr -d '`')
+	while IFS= read -r name; do
+		[[ -e ${name#??../} ]]
+	done < <(grep -oE '\]\(\.\./[^)#]+' docs/security.md)
 }
 
 @test "conformance.md: every property of config.json.example is listed" {
