@@ -454,6 +454,38 @@ static void shorter_than_it_was(void **state)
 	assert_int_equal(request(g, VIRTIO_BLK_T_IN, 2, 512), VIRTIO_BLK_S_IOERR);
 }
 
+/*
+ * A guest makes its disk look like one of another format, whose content is in another file of the host
+ * (GHSA-jmr4-g2hv-mjj6): the next machine finds what was written, and nothing else.
+ */
+static void header_of_another_format(void **state)
+{
+	static const char name[] = "/etc/passwd";
+	const uint8_t qcow2[] = {'Q', 'F', 'I', 0xfb, 0, 0, 0, 2, 0, 0,  0, 0, 0, 0, 0, 72,
+				 0,   0,   0,   11,   0, 0, 0, 9, 0, 0,  1, 0, 0, 0, 0, 0};
+	uint8_t sector[DISK_SECTOR] = {0};
+	struct disk_guest *g = *state;
+	struct err e = ERR_INIT;
+	int fd;
+
+	memcpy(sector, qcow2, sizeof(qcow2));
+	memcpy(sector + 72, name, sizeof(name));
+	memcpy(fake_at(&g->f, DATA), sector, sizeof(sector));
+	assert_int_equal(request(g, VIRTIO_BLK_T_OUT, 0, sizeof(sector)), VIRTIO_BLK_S_OK);
+	fake_teardown(&g->f);
+	fd = open_file(g->path, O_RDWR);
+	fake_setup(&g->f);
+	if (new_disk(g, &fd, 1, NULL, 0, false, &e))
+		fail_msg("%s", e.msg);
+	fake_start(&g->f, g->f.d->offered & ALL);
+	assert_int_equal(request(g, VIRTIO_BLK_T_IN, 0, sizeof(sector)), VIRTIO_BLK_S_OK);
+	assert_memory_equal(fake_at(&g->f, DATA), sector, sizeof(sector));
+	assert_int_equal(request(g, VIRTIO_BLK_T_IN, 1, 4096), VIRTIO_BLK_S_OK);
+	is_content(fake_at(&g->f, DATA), DISK_SECTOR, 4096);
+	assert_int_equal(request(g, VIRTIO_BLK_T_IN, SECTORS - 1, 512), VIRTIO_BLK_S_OK);
+	assert_int_equal(request(g, VIRTIO_BLK_T_IN, SECTORS, 512), VIRTIO_BLK_S_IOERR);
+}
+
 /* More requests than one wakeup serves. */
 static void storm(void **state)
 {
@@ -665,6 +697,7 @@ int main(void)
 		TEST(bad_ranges),
 		TEST(everything_in_one_place),
 		TEST(shorter_than_it_was),
+		TEST(header_of_another_format),
 		TEST(storm),
 		READONLY(readonly_disk),
 		TEST(wrong_mode),
