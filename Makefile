@@ -85,7 +85,10 @@ define module_rule
 $(call archive_rule,$(call lib,$(1)),$(call obj,$(2)))
 $(call archive_rule,$(call to_musl,$(call lib,$(1))),$(call to_musl,$(call obj,$(2))))
 endef
-$(foreach m,$(MODULES),$(eval $(call module_rule,$(m),$(call module_srcs,$(m)))))
+$(foreach m,$(filter-out microvm,$(MODULES)),$(eval $(call module_rule,$(m),$(call module_srcs,$(m)))))
+# It has a source that is made here.
+FILTERS := $(O)/microvm/filters/made
+$(eval $(call archive_rule,$(call lib,microvm),$(call obj,$(call module_srcs,microvm)) $(FILTERS).o))
 $(eval $(call module_rule,oci,$(filter-out runtime/oci/main.c,$(OCI_SRCS))))
 $(eval $(call module_rule,check,$(CHECK_SRCS)))
 $(eval $(call module_rule,guest,$(filter-out microvm/guest/main.c,$(GUEST_SRCS))))
@@ -95,6 +98,17 @@ $(O)/%.o: %.c $(O)/.flags | $(O)/.headers
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The system call filters of a virtual machine's processes, by the program that knows libseccomp.
+$(O)/microvm/filters/compile: $(call obj,microvm/filters/compile.c microvm/jail_calls.c microvm/fsd/calls.c)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -pie -o $@ $^ -lseccomp
+$(FILTERS).c: $(O)/microvm/filters/compile
+	$(call say,MAKE,$@)
+	$(Q)$< >$@.new && mv $@.new $@
+$(FILTERS).o: $(FILTERS).c
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # The same for musl, below $(O)/musl. Its headers, the kernel's and those of the libraries are all
 # that the compiler gets to see there: a header of glibc would be a mistake that compiles. Two

@@ -37,44 +37,19 @@ int confine_landlock(struct err *err) MUST_CHECK;
 
 /* ---- system calls ---- */
 
-#define CONFINE_CHECKS  2
-#define CONFINE_OWN_PID UINT64_MAX /* as value: of the process that builds the filter */
+struct sock_filter;
 
-/* A call that is allowed, when (argument & mask) == value holds for each check. mask 0: no check. */
-struct confine_rule {
-	int call; /* SCMP_SYS(…) */
-	struct confine_check {
-		unsigned int arg;
-		uint64_t mask, value;
-	} checks[CONFINE_CHECKS];
-};
-
-#define CONFINE_ALWAYS(name)         {.call = SCMP_SYS(name)}
-#define CONFINE_IF(name, n, m, v)    {.call = SCMP_SYS(name), .checks = {{(n), (m), (v)}}}
-#define CONFINE_IS(name, n, v)       CONFINE_IF(name, n, UINT64_MAX, v)
-#define CONFINE_NO_PROT_EXEC(name)   CONFINE_IF(name, 2, PROT_EXEC, 0)
-#define CONFINE_BOTH(name, n, v, o, w)                                                             \
-	{.call = SCMP_SYS(name), .checks = {{(n), UINT64_MAX, (v)}, {(o), UINT64_MAX, (w)}}}
-
-struct confine_table {
-	const struct confine_rule *rules;
-	size_t n;
-};
-
+/*
+ * Made of the rules (confine_rules.h) when hull is built. Any call that none of them allows ends the
+ * process (SIGSYS).
+ */
 struct confine_filter {
-	void *code; /* struct sock_filter[n] */
+	const struct sock_filter *code;
 	size_t n;
 };
 
-#define CONFINE_FILTER_INIT                                                                        \
-	{                                                                                          \
-		NULL, 0                                                                            \
-	}
-
-/* All rules of the tables; any other call ends the process (SIGSYS). first: the call asked most. */
-int confine_filter_build(const struct confine_table *tables, size_t n, int first,
-			 struct confine_filter *ret, struct err *err) MUST_CHECK;
-void confine_filter_release(struct confine_filter *f);
+/* What stands for the process' own pid in them: more than any pid is (PID_MAX_LIMIT, man 5 proc). */
+#define CONFINE_OWN_PID 0x7fffffffu
 
 /* For the calling thread, which has no_new_privs. */
 int confine_filter_load(const struct confine_filter *f, struct err *err) MUST_CHECK;

@@ -117,21 +117,7 @@ static int follow_parent(int signal, pid_t parent, struct err *err)
 	return 0;
 }
 
-static int build_filters(struct jail *j, struct err *err)
-{
-	int rc = 0;
-
-	for (int kind = 0; kind < JAIL_THREADS && rc == 0; kind++) {
-		size_t n;
-		const struct confine_table *tables = jail_tables((enum jail_thread)kind, &n);
-
-		rc = confine_filter_build(tables, n, kind == JAIL_CPU ? tables[0].rules[0].call : -1,
-					  &j->filters[kind], err);
-	}
-	return rc;
-}
-
-int jail_enter(struct jail *j, struct err *err)
+int jail_enter(struct err *err)
 {
 	const pid_t parent = getppid();
 	int death_signal = 0, rc;
@@ -139,10 +125,8 @@ int jail_enter(struct jail *j, struct err *err)
 
 	if (prctl(PR_GET_PDEATHSIG, &death_signal) < 0)
 		return err_sys(err, "get the parent death signal");
-	/* libseccomp needs files in memory and more that no filter allows. */
-	if ((rc = build_filters(j, err)) < 0 ||
-	    /* A limit that root may have above its own soft one. */
-	    (rc = limit_files(err)) < 0 ||
+	/* A limit that root may have above its own soft one. */
+	if ((rc = limit_files(err)) < 0 ||
 	    /* The host's procfs. */
 	    (rc = own_pid(&pid, err)) < 0 ||
 	    /* CAP_SYS_ADMIN, for namespaces and mounts. */
@@ -159,13 +143,7 @@ int jail_enter(struct jail *j, struct err *err)
 	return 0;
 }
 
-int jail_lock(const struct jail *j, enum jail_thread kind, struct err *err)
+int jail_lock(enum jail_thread kind, struct err *err)
 {
-	return confine_filter_load(&j->filters[kind], err);
-}
-
-void jail_release(struct jail *j)
-{
-	for (int kind = 0; kind < JAIL_THREADS; kind++)
-		confine_filter_release(&j->filters[kind]);
+	return confine_filter_load(&jail_filters[kind], err);
 }

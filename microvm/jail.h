@@ -12,6 +12,8 @@
 #ifndef HULL_MICROVM_JAIL_H
 #define HULL_MICROVM_JAIL_H
 
+#include <stddef.h>
+
 #include "base/err.h"
 #include "microvm/confine.h"
 
@@ -21,15 +23,6 @@ enum jail_thread {
 	JAIL_IO,   /* devices */
 	JAIL_THREADS,
 };
-
-struct jail {
-	struct confine_filter filters[JAIL_THREADS];
-};
-
-#define JAIL_INIT                                                                                  \
-	{                                                                                          \
-		{ CONFINE_FILTER_INIT }                                                            \
-	}
 
 /*
  * The user and group of a machine's process is this and its pid on the host, so no two have the
@@ -45,18 +38,19 @@ struct jail {
 int jail_share_core(struct err *err) MUST_CHECK;
 
 /*
- * All but the filters, which it prepares, in namespaces of its own. The caller is root and has one
+ * All but the filters, in namespaces of its own. The caller is root and has one
  * thread; it keeps its pid and its namespace, network namespace, cgroup, and the signal that its
  * parent's death brings.
  */
-int jail_enter(struct jail *j, struct err *err) MUST_CHECK;
+int jail_enter(struct err *err) MUST_CHECK;
 
 /* For the calling thread: any system call that its kind does not need ends the process (SIGSYS). */
-int jail_lock(const struct jail *j, enum jail_thread kind, struct err *err) MUST_CHECK;
+int jail_lock(enum jail_thread kind, struct err *err) MUST_CHECK;
 
-void jail_release(struct jail *j);
+struct confine_table;
 
-/* The tables of a kind of thread, for tests; *ret_n of them. */
+/* The tables of a kind of thread; *ret_n of them. The filters are made of these. */
 const struct confine_table *jail_tables(enum jail_thread kind, size_t *ret_n);
+extern const struct confine_filter jail_filters[JAIL_THREADS];
 
 #endif

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "microvm/confine_rules.h"
 #include "microvm/jail.h"
 
 /* The end of a machine may begin on any thread, which then kicks the processors' (vcpu.c). */

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
+#include "microvm/jail.h"
 #include "microvm/tap.h"
 #include "microvm/virtio/balloon.h"
 #include "microvm/virtio/blk.h"
@@ -183,7 +184,7 @@ static int set_up(struct machine *m, struct kvm_host *kvm, const struct machine_
 		.memory = {.size = c->memory, .shared = true, .hugepages = c->hugepages},
 		.serial_fd = c->serial_fd,
 	};
-	int rc = c->jail ? jail_share_core(err) : 0;
+	int rc = c->jailed ? jail_share_core(err) : 0;
 
 	if (rc == 0)
 		rc = vm_new(kvm, &config, &m->vm, err);
@@ -192,12 +193,12 @@ static int set_up(struct machine *m, struct kvm_host *kvm, const struct machine_
 	    (rc = add_entropy(m, err)) < 0 || (rc = add_balloon(m, err)) < 0 ||
 	    (rc = add_disks_and_nets(m, c, err)) < 0 ||
 	    /* What comes from files is read, and the guest made again, with nothing left to lose. */
-	    (c->jail && (rc = jail_enter(c->jail, err)) < 0) ||
+	    (c->jailed && (rc = jail_enter(err)) < 0) ||
 	    (!c->restore && (rc = boot(m, c, err)) < 0) ||
 	    (rc = fsd_server_wait(&m->files, err)) < 0 ||
 	    (c->restore && (rc = vm_restore(m->vm, c->restore, err)) < 0))
 		return rc;
-	return vm_start(m->vm, c->jail, err);
+	return vm_start(m->vm, c->jailed, err);
 }
 
 int machine_start(const struct machine_config *config, struct machine *ret, struct err *err)

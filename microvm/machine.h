@@ -12,7 +12,6 @@
 
 #include "base/err.h"
 #include "microvm/fsd/server.h"
-#include "microvm/jail.h"
 #include "microvm/microvm.h"
 #include "microvm/snapshot.h"
 #include "microvm/virtio/net.h"
@@ -48,7 +47,7 @@ struct machine_config {
 	/* The guest connects to a port of the host, see vsock.h. */
 	int (*connect)(void *arg, uint32_t port);
 	void *arg;
-	struct jail *jail; /* is entered before the guest runs; outlives the machine; NULL: none */
+	bool jailed; /* the jail (jail.h) is entered before the guest runs */
 	const struct machine_disk *disks;
 	size_t n_disks;
 	const struct machine_net *nets;

@@ -23,7 +23,6 @@
 
 #define VM_MAX_CPUS 32
 
-struct jail;
 struct vm;
 struct virtio_device;
 struct virtio_host;
@@ -62,10 +61,10 @@ int vm_add_device(struct vm *vm, struct virtio_device *d, struct err *err) MUST_
 /* The configured command line gets a virtio_mmio.device= for each device added so far. */
 int vm_boot(struct vm *vm, const struct boot_config *config, struct err *err) MUST_CHECK;
 /*
- * jail: before the guest's first instruction each thread, the caller's too, has locked itself into its
- * part (jail.h); NULL: they do not. Outlives the VM.
+ * jailed: before the guest's first instruction each thread, the caller's too, has locked itself into
+ * its part of the jail (jail.h), which the caller has entered.
  */
-int vm_start(struct vm *vm, const struct jail *jail, struct err *err) MUST_CHECK;
+int vm_start(struct vm *vm, bool jailed, struct err *err) MUST_CHECK;
 
 /* The eventfd is the VM's. */
 int vm_wait_fd(const struct vm *vm);

@@ -412,7 +412,7 @@ int vm_enter_thread(const struct vm *vm, const char *name, enum jail_thread kind
 {
 	/* By itself: for another thread it takes a file of procfs. */
 	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
-	return vm->jail ? jail_lock(vm->jail, kind, err) : 0;
+	return vm->jailed ? jail_lock(kind, err) : 0;
 }
 
 static void *io_main(void *arg)
@@ -444,18 +444,18 @@ static int start_threads(struct vm *vm, struct err *err)
 	return 0;
 }
 
-int vm_start(struct vm *vm, const struct jail *jail, struct err *err)
+int vm_start(struct vm *vm, bool jailed, struct err *err)
 {
 	int rc;
 
 	fd_replace(&vm->kvm.fd, -1); /* for making machines; this one is made */
-	vm->jail = jail;
+	vm->jailed = jailed;
 	/* What is made with the caller's freedom is made before the guest can abuse it. */
 	vm->paused = true;
 	atomic_store(&vm->attention, true);
 	rc = start_threads(vm, err);
-	if (rc == 0 && jail)
-		rc = jail_lock(jail, JAIL_MAIN, err);
+	if (rc == 0 && jailed)
+		rc = jail_lock(JAIL_MAIN, err);
 	if (rc == 0)
 		vm_resume(vm);
 	return rc;

@@ -45,7 +45,7 @@ struct vm {
 	pthread_t io_thread;
 	bool io_started, io_over;
 
-	const struct jail *jail; /* NULL: its threads are as free as who started them */
+	bool jailed; /* if not, its threads are as free as who started them */
 	struct vcpu cpus[VM_MAX_CPUS];
 	unsigned int n_cpus;
 

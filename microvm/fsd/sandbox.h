@@ -11,6 +11,9 @@
 
 #include "base/err.h"
 
+struct confine_filter;
+struct confine_table;
+
 /*
  * Makes a mount of the directory that a cell can have as its root: without set-user-id, device nodes,
  * programs and symlinks to follow, and read-only when asked; with what is mounted below it or without.
@@ -35,5 +38,8 @@ int fsd_cell_enter(int keep_fd, int tree_fd, int *ret_dir_fd, int *ret_proc_fd,
 
 /* Last: any system call that serving does not need ends the process (SIGSYS). */
 int fsd_cell_lock(struct err *err) MUST_CHECK;
+
+extern const struct confine_table fsd_cell_calls;
+extern const struct confine_filter fsd_cell_filter; /* made of them */
 
 #endif

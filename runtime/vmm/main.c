@@ -196,7 +196,7 @@ static int start_machine(struct vmm *v, struct err *err)
 		.memory = v->o.memory,
 		.hugepages = v->o.hugepages,
 		.cmdline = v->o.cmdline,
-		.jail = &v->jail,
+		.jailed = true,
 		.connect = connect_guest,
 		.arg = v,
 		.restore = v->o.restore.state_fd >= 0 ? &v->o.restore : NULL,
@@ -404,7 +404,6 @@ static void release(struct vmm *v)
 	messages_free(v->messages);
 	if (v->loop)
 		loop_free(v->loop);
-	jail_release(&v->jail);
 }
 
 int main(int argc, char **argv)
@@ -413,7 +412,6 @@ int main(int argc, char **argv)
 		.connections = {-1, -1},
 		.null_fd = -1,
 		.terminal_fd = -1,
-		.jail = JAIL_INIT,
 		.machine = MACHINE_INIT,
 	};
 	struct err e = ERR_INIT;

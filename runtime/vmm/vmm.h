@@ -59,7 +59,6 @@ struct vmm {
 	bool restored; /* the guest was not booted, and has the container already */
 	bool starts; /* the guest was asked to, and has not answered */
 	struct loop *loop;
-	struct jail jail;
 	struct machine machine;
 	struct netconf *network; /* NULL: it has none */
 	struct agent *agent;

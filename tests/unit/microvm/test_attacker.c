@@ -151,7 +151,6 @@ static int boot(struct vm *vm, struct err *err)
 
 static int start(struct err *err)
 {
-	static struct jail jail = JAIL_INIT;
 	const struct vm_config config = {
 		.cpus = 1, .memory = {.size = 16 * MIB, .shared = true}, .serial_fd = -1};
 	struct kvm_host kvm;
@@ -162,8 +161,8 @@ static int start(struct err *err)
 	    (rc = add_attacker(vm, err)) < 0 || (rc = boot(vm, err)) < 0)
 		return rc;
 	remember();
-	rc = jail_enter(&jail, err);
-	return rc < 0 ? rc : vm_start(vm, &jail, err);
+	rc = jail_enter(err);
+	return rc < 0 ? rc : vm_start(vm, true, err);
 }
 
 static void __attribute__((noreturn)) run_vm(void)

@@ -20,6 +20,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "microvm/confine_rules.h"
 #include "microvm/jail.h"
 #include "tests/unit/microvm/attempts.h"
 #include "tests/unit/namespaces/bpf_run.h"
@@ -52,7 +53,6 @@ static void leave(int status)
 
 static void in_child(int (*fn)(void), int kind, int to)
 {
-	struct jail jail = JAIL_INIT;
 	struct err e = ERR_INIT;
 	int keep[] = {to, -1, -1, -1, -1};
 
@@ -62,8 +62,8 @@ static void in_child(int (*fn)(void), int kind, int to)
 	keep[3] = had.socket;
 	keep[4] = had.tcp;
 	if (confine_close_others(keep, ARRAY_SIZE(keep), &e) < 0 || jail_share_core(&e) < 0 ||
-	    jail_enter(&jail, &e) < 0 ||
-	    (kind != FREE_CAGE && jail_lock(&jail, (enum jail_thread)kind, &e) < 0))
+	    jail_enter(&e) < 0 ||
+	    (kind != FREE_CAGE && jail_lock((enum jail_thread)kind, &e) < 0))
 		fail_child(to, &e);
 	leave(fn());
 }
@@ -296,10 +296,9 @@ static void test_parent_death(void **state)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		struct jail jail = JAIL_INIT;
 		struct err e = ERR_INIT;
 
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || jail_enter(&jail, &e) < 0)
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || jail_enter(&e) < 0)
 			_exit(99);
 		_exit(dies_with_parent());
 	}
@@ -315,7 +314,7 @@ static void *cpu_thread(void *arg)
 	const uint64_t one = 1;
 	struct err e = ERR_INIT;
 
-	if (jail_lock(arg, JAIL_CPU, &e) < 0)
+	if (jail_lock(JAIL_CPU, &e) < 0)
 		return NULL;
 	/* the end of a machine: every processor is kicked, the own one, too */
 	(void)pthread_kill(pthread_self(), 0);
@@ -330,7 +329,7 @@ static void *io_thread(void *arg)
 	uint64_t count;
 	int pair[2];
 
-	if (jail_lock(arg, JAIL_IO, &e) < 0 || read(had.event, &count, sizeof(count)) < 0 ||
+	if (jail_lock(JAIL_IO, &e) < 0 || read(had.event, &count, sizeof(count)) < 0 ||
 	    socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 || send(pair[0], "x", 1, 0) != 1 ||
 	    recv(pair[1], &count, 1, 0) != 1)
 		return NULL;
@@ -342,17 +341,16 @@ static void *io_thread(void *arg)
 /* As hull-vmm has it: threads are made in the jail, each locks itself in, they are joined. */
 static int runs_threads(int to)
 {
-	struct jail jail = JAIL_INIT;
 	struct err e = ERR_INIT;
 	pthread_t cpu = 0, io = 0;
 	void *cpu_result, *io_result;
 
 	remember();
-	if (jail_enter(&jail, &e) < 0)
+	if (jail_enter(&e) < 0)
 		fail_child(to, &e);
-	if (pthread_create(&io, NULL, io_thread, &jail) ||
-	    pthread_create(&cpu, NULL, cpu_thread, &jail) ||
-	    jail_lock(&jail, JAIL_MAIN, &e) < 0)
+	if (pthread_create(&io, NULL, io_thread, &had) ||
+	    pthread_create(&cpu, NULL, cpu_thread, &had) ||
+	    jail_lock(JAIL_MAIN, &e) < 0)
 		fail_child(to, &e);
 	pthread_join(cpu, &cpu_result);
 	pthread_join(io, &io_result);
@@ -405,32 +403,22 @@ static void test_kinds_differ(void **state)
 
 static uint32_t ask(const struct confine_filter *f, int call, const uint64_t args[6])
 {
-	const struct ns_seccomp_filter filter = {.insns = f->code, .n_insns = f->n};
+	const struct ns_seccomp_filter filter = {.insns = (void *)(uintptr_t)f->code,
+						 .n_insns = f->n};
 	struct seccomp_data data = {.nr = call, .arch = AUDIT_ARCH_X86_64};
 
 	memcpy(data.args, args, sizeof(data.args));
 	return bpf_run(&filter, &data);
 }
 
-static void build(enum jail_thread kind, struct confine_filter *f)
-{
-	size_t n;
-	const struct confine_table *tables = jail_tables(kind, &n);
-	struct err e = ERR_INIT;
-
-	if (confine_filter_build(tables, n, kind == JAIL_CPU ? SCMP_SYS(ioctl) : -1, f, &e) < 0)
-		fail_msg("%s", e.msg);
-}
-
 /* Each rule allows its call with its arguments; a call without a rule is not allowed with any. */
 static void check_rules(enum jail_thread kind)
 {
-	struct confine_filter f = CONFINE_FILTER_INIT;
+	const struct confine_filter *f = &jail_filters[kind];
 	bool named[512] = {false};
 	size_t n;
 	const struct confine_table *tables = jail_tables(kind, &n);
 
-	build(kind, &f);
 	for (size_t t = 0; t < n; t++) {
 		for (size_t i = 0; i < tables[t].n; i++) {
 			const struct confine_rule *r = &tables[t].rules[i];
@@ -438,25 +426,21 @@ static void check_rules(enum jail_thread kind)
 
 			for (size_t c = 0; c < CONFINE_CHECKS; c++)
 				if (r->checks[c].mask)
-					args[r->checks[c].arg] =
-						r->checks[c].value == CONFINE_OWN_PID
-							? (uint64_t)getpid()
-							: r->checks[c].value;
+					args[r->checks[c].arg] = r->checks[c].value;
 			assert_in_range(r->call, 0, 511);
 			named[r->call] = true;
-			assert_int_equal(ask(&f, r->call, args), SECCOMP_RET_ALLOW);
+			assert_int_equal(ask(f, r->call, args), SECCOMP_RET_ALLOW);
 			if (!r->checks[0].mask)
 				continue;
 			args[r->checks[0].arg] ^= r->checks[0].mask & ~(r->checks[0].mask - 1);
 			args[r->checks[0].arg] ^= 1ull << 40 & r->checks[0].mask;
-			assert_int_equal(ask(&f, r->call, args), SECCOMP_RET_KILL_PROCESS);
+			assert_int_equal(ask(f, r->call, args), SECCOMP_RET_KILL_PROCESS);
 		}
 	}
 	for (int call = 0; call < 512; call++)
 		if (!named[call])
-			assert_int_equal(ask(&f, call, (uint64_t[6]){0}),
+			assert_int_equal(ask(f, call, (uint64_t[6]){0}),
 					 SECCOMP_RET_KILL_PROCESS);
-	confine_filter_release(&f);
 }
 
 static void test_rules(void **state)
@@ -469,13 +453,12 @@ static void test_rules(void **state)
 static void test_other_architectures(void **state)
 {
 	const uint32_t archs[] = {AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64};
-	struct confine_filter f = CONFINE_FILTER_INIT;
 
 	(void)state;
 	for (int kind = 0; kind < JAIL_THREADS; kind++) {
-		build((enum jail_thread)kind, &f);
-
-		const struct ns_seccomp_filter filter = {.insns = f.code, .n_insns = f.n};
+		const struct confine_filter *f = &jail_filters[kind];
+		const struct ns_seccomp_filter filter = {.insns = (void *)(uintptr_t)f->code,
+							 .n_insns = f->n};
 
 		for (size_t i = 0; i < ARRAY_SIZE(archs); i++) {
 			const struct seccomp_data data = {.nr = 1, .arch = archs[i]};
@@ -483,9 +466,8 @@ static void test_other_architectures(void **state)
 			assert_int_equal(bpf_run(&filter, &data), SECCOMP_RET_KILL_PROCESS);
 		}
 		/* x32: the same numbers with a bit (man 2 seccomp) */
-		assert_int_equal(ask(&f, 0x40000000 + SYS_write, (uint64_t[6]){0}),
+		assert_int_equal(ask(f, 0x40000000 + SYS_write, (uint64_t[6]){0}),
 				 SECCOMP_RET_KILL_PROCESS);
-		confine_filter_release(&f);
 	}
 }
 

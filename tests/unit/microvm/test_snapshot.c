@@ -155,7 +155,7 @@ static void boot(struct vm *vm, const uint8_t *code, size_t size, uint32_t argum
 	if (vm_boot(vm, &config, &e) < 0)
 		fail_msg("%s", e.msg);
 	*word(vm, COUNTER + 0x10) = argument;
-	if (vm_start(vm, NULL, &e) < 0)
+	if (vm_start(vm, false, &e) < 0)
 		fail_msg("%s", e.msg);
 	close(config.kernel_fd);
 }
@@ -229,7 +229,7 @@ static void start(struct vm *vm)
 {
 	struct err e = ERR_INIT;
 
-	if (vm_start(vm, NULL, &e) < 0)
+	if (vm_start(vm, false, &e) < 0)
 		fail_msg("%s", e.msg);
 }
 

@@ -48,7 +48,7 @@ static void boot(struct vm *vm, const uint8_t *code, size_t size)
 
 	kernel_make(&k, code, size);
 	config.kernel_fd = kernel_file(&k, sizeof(k));
-	if (vm_boot(vm, &config, &e) < 0 || vm_start(vm, NULL, &e) < 0)
+	if (vm_boot(vm, &config, &e) < 0 || vm_start(vm, false, &e) < 0)
 		fail_msg("%s", e.msg);
 	close(config.kernel_fd);
 }
