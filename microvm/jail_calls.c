@@ -79,6 +79,8 @@ static const struct confine_rule io[] = {
 	CONFINE_ALWAYS(lseek),
 	CONFINE_ALWAYS(fstat),
 	CONFINE_IS(newfstatat, 3, AT_EMPTY_PATH), /* fstat(3) */
+	/* ... when the server has answered what is under way (fs_bounce.c) ... */
+	CONFINE_ALWAYS(poll),
 	/* ... guest memory goes into one that hull-oci has opened (saved_memory.c) ... */
 	CONFINE_ALWAYS(ftruncate),
 	CONFINE_ALWAYS(pwrite64),
@@ -133,6 +135,7 @@ static const struct confine_rule main_loop[] = {
 	CONFINE_IS(ioctl, 1, TIOCGWINSZ),
 	/* config.json, an answer in a client's file, the kernel that did not boot */
 	CONFINE_ALWAYS(lseek),
+	CONFINE_ALWAYS(pread64), /* which pages a machine made again has touched (working_set.c) */
 	/* the file server's end, and its own: as the container's, by the same signal */
 	CONFINE_ALWAYS(wait4),
 	CONFINE_ALWAYS(waitid),

@@ -29,6 +29,11 @@ enum fsd_control_what {
 	FSD_RESUME,
 	/* As ACTIVATE, and places; with a file of length bytes of fsd_save's as a fourth descriptor. */
 	FSD_RESTORE,
+	/*
+	 * In place of ACTIVATE, for a server without the guest's memory: with the window and a socket
+	 * (bounce.h). In place of RESTORE: with a file of length bytes as a third descriptor.
+	 */
+	FSD_BOUNCE,
 	FSD_DONE, /* code: 0 or what is wrong, text */
 	FSD_BROKEN,
 };

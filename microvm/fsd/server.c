@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,21 +18,29 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "microvm/fsd/bounce.h"
 #include "microvm/fsd/control.h"
+#include "microvm/fsd/internal.h"
 #include "microvm/fsd/sandbox.h"
 
 #define CONTROL FSD_QUEUES
+#define BOUNCE  (FSD_QUEUES + 1)
 #define N_FDS   (FSD_QUEUES + 1)
+#define N_POLL  (FSD_QUEUES + 2)
 #define AT_ONCE 64 /* requests between two looks at the control socket */
 #define END_MS  10000
 
+_Static_assert(BOUNCE_SLOT_SIZE >= FSD_MAX_DATA + FSD_MAX_FLAT, "a slot holds any request");
+
 struct server {
 	struct fsd *fsd;
-	const struct guest_memory *memory;
+	const struct guest_memory *memory; /* NULL: requests are copied (bounce.h) */
 	int control_fd;
 	int kick_fds[FSD_QUEUES], irq_fd; /* -1 while there is no driver */
 	struct virtq queues[FSD_QUEUES];
 	bool pending[FSD_QUEUES]; /* there may be requests */
+	int bounce_fd; /* -1: not in use */
+	uint8_t *window;
 	bool suspended;
 	struct virtq_chain chain;
 };
@@ -88,10 +97,47 @@ static void serve_queue(struct server *s, unsigned int q)
 	}
 }
 
+/* --- copied requests --- */
+
+static int serve_bounced(struct server *s, const struct bounce_request *r)
+{
+	struct bounce_answer a = {.slot = r->slot};
+	struct iovec out, in;
+
+	if (r->slot >= BOUNCE_SLOTS || r->out_len > BOUNCE_SLOT_SIZE ||
+	    r->in_len > BOUNCE_SLOT_SIZE - r->out_len)
+		return -1;
+	out = (struct iovec){s->window + (size_t)r->slot * BOUNCE_SLOT_SIZE, r->out_len};
+	in = (struct iovec){(uint8_t *)out.iov_base + r->out_len, r->in_len};
+	a.written = (uint32_t)fsd_handle(s->fsd, &out, 1, &in, 1);
+	return write(s->bounce_fd, &a, sizeof(a)) == (ssize_t)sizeof(a) ? 0 : -1;
+}
+
+/* Those that are there, a bounded number. A socket that says something else is not looked at again. */
+static void serve_bounce(struct server *s)
+{
+	struct bounce_request r;
+	ssize_t n = 1;
+
+	for (int i = 0; i < AT_ONCE && n > 0; i++) {
+		n = read(s->bounce_fd, &r, sizeof(r));
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n != (ssize_t)sizeof(r) || serve_bounced(s, &r) < 0)
+			n = 0;
+	}
+	if (n == 0)
+		fd_replace(&s->bounce_fd, -1);
+}
+
 /* --- control --- */
 
 static void stop(struct server *s)
 {
+	fd_replace(&s->bounce_fd, -1);
+	if (s->window)
+		munmap(s->window, BOUNCE_WINDOW_SIZE);
+	s->window = NULL;
 	for (unsigned int q = 0; q < FSD_QUEUES; q++) {
 		virtq_reset(&s->queues[q]);
 		fd_replace(&s->kick_fds[q], -1);
@@ -110,6 +156,8 @@ static int activate(struct server *s, const struct fsd_control *m, const int fds
 	for (unsigned int q = 0; q < FSD_QUEUES; q++)
 		s->kick_fds[q] = fds[q];
 	s->irq_fd = fds[FSD_QUEUES];
+	if (!s->memory)
+		return err_set(err, EINVAL, "the file server does not have the guest's memory");
 	for (unsigned int q = 0; q < FSD_QUEUES; q++) {
 		int rc;
 
@@ -163,17 +211,13 @@ static void resume(struct server *s)
 		s->pending[q] = s->queues[q].active;
 }
 
-/* Takes the eventfds. */
-static int restore(struct server *s, const struct fsd_control *m, const int fds[N_FDS], int file,
-		   struct err *err)
+static int restore_files(struct server *s, size_t length, int file, struct err *err)
 {
-	const size_t len = m->length < FSD_SAVED_MAX ? m->length : FSD_SAVED_MAX;
+	const size_t len = length < FSD_SAVED_MAX ? length : FSD_SAVED_MAX;
 	struct state_in in;
 	BUF words = BUF_INIT;
-	int rc = activate(s, m, fds, err);
+	int rc;
 
-	if (rc < 0)
-		return rc;
 	if (io_read(file, buf_reserve(&words, len), len) != (ssize_t)len)
 		return err_set(err, EIO, "read what the guest knows of its files");
 	in = (struct state_in){(const uint8_t *)words.data, len, false};
@@ -182,6 +226,17 @@ static int restore(struct server *s, const struct fsd_control *m, const int fds[
 		stop(s);
 		return err_code(err, -rc, "what the guest knows of its files");
 	}
+	return 0;
+}
+
+/* Takes the eventfds. */
+static int restore(struct server *s, const struct fsd_control *m, const int fds[N_FDS], int file,
+		   struct err *err)
+{
+	int rc = activate(s, m, fds, err);
+
+	if (rc < 0 || (rc = restore_files(s, m->length, file, err)) < 0)
+		return rc;
 	for (unsigned int q = 0; q < FSD_QUEUES; q++) {
 		if (s->queues[q].active)
 			virtq_set_place(&s->queues[q], &m->places[q]);
@@ -189,15 +244,34 @@ static int restore(struct server *s, const struct fsd_control *m, const int fds[
 	return 0;
 }
 
+/* fds: window, socket, which is taken, and perhaps a file. */
+static int bounce(struct server *s, const struct fsd_control *m, int *fds, size_t n_fds,
+		  struct err *err)
+{
+	void *window;
+
+	stop(s);
+	s->bounce_fd = fd_take(&fds[1]);
+	window = mmap(NULL, BOUNCE_WINDOW_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
+	if (window == MAP_FAILED) {
+		stop(s);
+		return err_code(err, ENOMEM, "map the window for requests");
+	}
+	s->window = window;
+	return n_fds == 3 ? restore_files(s, m->length, fds[2], err) : 0;
+}
+
 static int serve_control(struct server *s, const struct fsd_control *m, int *fds, size_t n_fds)
 {
 	struct err err = ERR_INIT;
-	bool has_queues = n_fds >= N_FDS;
+	bool has_queues = m->what != FSD_BOUNCE && n_fds >= N_FDS;
 
 	if (m->what == FSD_ACTIVATE && n_fds == N_FDS)
 		(void)activate(s, m, fds, &err);
 	else if (m->what == FSD_RESTORE && n_fds == N_FDS + 1)
 		(void)restore(s, m, fds, fds[N_FDS], &err);
+	else if (m->what == FSD_BOUNCE && (n_fds == 2 || n_fds == 3))
+		(void)bounce(s, m, fds, n_fds, &err);
 	else if (m->what == FSD_RESET && n_fds == 0)
 		stop(s);
 	else if (m->what == FSD_SUSPEND && n_fds == 1)
@@ -231,19 +305,23 @@ void fsd_serve(struct fsd *f, const struct guest_memory *memory, int control_fd)
 			   .memory = memory,
 			   .control_fd = control_fd,
 			   .kick_fds = {-1, -1},
-			   .irq_fd = -1};
+			   .irq_fd = -1,
+			   .bounce_fd = -1};
 	uint64_t count;
 
 	for (;;) {
 		const struct timespec now = {0};
-		struct pollfd fds[N_FDS] = {{-1, 0, 0}, {-1, 0, 0}, {control_fd, POLLIN, 0}};
+		struct pollfd fds[N_POLL] = {
+			{-1, 0, 0}, {-1, 0, 0}, {control_fd, POLLIN, 0}, {-1, POLLIN, 0}};
 		bool busy = false;
 
 		for (unsigned int q = 0; q < FSD_QUEUES && !s.suspended; q++) {
 			fds[q] = (struct pollfd){s.kick_fds[q], POLLIN, 0};
 			busy = busy || s.pending[q];
 		}
-		if (ppoll(fds, N_FDS, busy ? &now : NULL, NULL) < 0) {
+		if (!s.suspended)
+			fds[BOUNCE].fd = s.bounce_fd;
+		if (ppoll(fds, N_POLL, busy ? &now : NULL, NULL) < 0) {
 			if (errno == EINTR)
 				continue;
 			break;
@@ -257,6 +335,8 @@ void fsd_serve(struct fsd *f, const struct guest_memory *memory, int control_fd)
 		for (unsigned int q = 0; q < FSD_QUEUES; q++)
 			if (s.pending[q] && !s.suspended)
 				serve_queue(&s, q);
+		if (fds[BOUNCE].revents && s.bounce_fd >= 0 && !s.suspended)
+			serve_bounce(&s);
 	}
 	stop(&s);
 }
@@ -284,8 +364,9 @@ run_child(const struct fsd_spawn_config *config, int control_fd, int tree_fd)
 	struct fsd *f;
 	int rc = set_up(config, control_fd, tree_fd, &f, &err);
 
+	/* Private memory would be a copy here, which nobody changes. */
 	if (!answer(&s, rc < 0 ? FSD_FAILED : FSD_READY, &err) && !rc)
-		fsd_serve(f, config->memory, control_fd);
+		fsd_serve(f, config->memory->fd < 0 ? NULL : config->memory, control_fd);
 	_exit(rc < 0 ? 1 : 0);
 }
 
@@ -295,8 +376,6 @@ int fsd_spawn(const struct fsd_spawn_config *config, struct fsd_server *ret, str
 	CLOSE_FD int tree = -1;
 	pid_t pid;
 
-	if (config->memory->fd < 0)
-		return err_set(err, EINVAL, "sharing a directory needs shared guest memory");
 	tree = fsd_cell_tree(config->dir_fd, config->readonly, config->submounts, err);
 	if (tree < 0)
 		return tree;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The file server as a process: forked by hull-vmm, which must still be single-threaded, with the
- * guest's memory (a shared one) in its address space. It serves the queues of a virtio-fs device by
- * itself; see control.h for what is left to say between the two.
+ * guest's memory in its address space if that is shared. It serves the queues of a virtio-fs device by
+ * itself then; see control.h for what is left to say between the two. Where memory is private the
+ * device copies requests and answers (bounce.h).
  */
 #ifndef HULL_MICROVM_FSD_SERVER_H
 #define HULL_MICROVM_FSD_SERVER_H
@@ -44,8 +45,8 @@ int fsd_server_wait(const struct fsd_server *s, struct err *err) MUST_CHECK;
 void fsd_server_end(struct fsd_server *s);
 
 /*
- * What the process does: serves f's files as the control socket says until that ends. For tests
- * that want it without a cell.
+ * What the process does: serves f's files as the control socket says until that ends; memory: NULL
+ * when it is private. For tests that want it without a cell.
  */
 void fsd_serve(struct fsd *f, const struct guest_memory *memory, int control_fd);
 

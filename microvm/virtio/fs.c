@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * virtio-fs in the VMM: tells the file server about activation and reset over its control socket and
- * waits for the answer, so that what the driver sees is true of the server.
+ * waits for the answer, so that what the driver sees is true of the server. The server has the queues
+ * where it maps the guest's memory; else they are here, and requests are copied (fs_bounce.c).
  */
 #include "microvm/virtio/fs.h"
 
@@ -22,6 +23,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "microvm/fsd/control.h"
+#include "microvm/virtio/fs_bounce.h"
 
 struct fs {
 	struct virtio_device device;
@@ -32,6 +34,7 @@ struct fs {
 	/* While suspended: what the server knows, and where its queues stand. */
 	int saved_fd; /* -1: it is not */
 	struct virtq_place places[FSD_QUEUES];
+	struct fs_bounce *bounce; /* NULL: the server has the guest's memory and serves the queues */
 };
 
 /* The next message: 1, 0 when none is there (with MSG_DONTWAIT), or -EPIPE. */
@@ -103,6 +106,20 @@ static int wait_done(struct fs *fs, struct err *err)
 	return wait_answer(fs, &m, err);
 }
 
+/* file: fsd_save's words, length bytes; -1: the server knows nothing. */
+static int activate_bounce(struct fs *fs, int file, uint64_t length, struct err *err)
+{
+	const struct fsd_control m = {.what = FSD_BOUNCE, .length = length};
+	int fds[3] = {-1, -1, file};
+	int rc = fs_bounce_open(fs->bounce, fds, err);
+
+	if (rc < 0)
+		return rc;
+	rc = fd_send(fs->control_fd, fds, file < 0 ? 2 : 3, &m, sizeof(m), err);
+	fd_close(fds[1]);
+	return rc < 0 ? rc : wait_done(fs, err);
+}
+
 static int activate(struct virtio_device *d, struct err *err)
 {
 	struct fs *fs = (struct fs *)(void *)d;
@@ -114,6 +131,8 @@ static int activate(struct virtio_device *d, struct err *err)
 
 	if (fs->gone)
 		return err_set(err, EPIPE, "the file server has ended");
+	if (fs->bounce)
+		return activate_bounce(fs, -1, 0, err);
 	rc = fd_send(fs->control_fd, fds, ARRAY_SIZE(fds), &m, sizeof(m), err);
 	return rc < 0 ? rc : wait_done(fs, err);
 }
@@ -123,6 +142,8 @@ static void reset(struct virtio_device *d)
 	struct fs *fs = (struct fs *)(void *)d;
 	const struct fsd_control m = {.what = FSD_RESET};
 
+	if (fs->bounce)
+		fs_bounce_close(fs->bounce);
 	if (fs->gone)
 		return;
 	if (send(fs->control_fd, &m, sizeof(m), MSG_NOSIGNAL) == (ssize_t)sizeof(m))
@@ -142,11 +163,13 @@ static int suspend(struct virtio_device *d, struct err *err)
 		return err_set(err, EPIPE, "the file server has ended");
 	if (file < 0)
 		return err_sys(err, "memfd_create");
+	if (fs->bounce && (rc = fs_bounce_drain(fs->bounce, err)) < 0)
+		return rc;
 	rc = fd_send(fs->control_fd, &file, 1, &m, sizeof(m), err);
 	if (rc < 0 || (rc = wait_answer(fs, &m, err)) < 0)
 		return rc;
 	for (unsigned int q = 0; q < FSD_QUEUES; q++)
-		fs->places[q] = m.places[q];
+		fs->places[q] = fs->bounce ? virtq_place(&d->queues[q]) : m.places[q];
 	fs->saved_fd = fd_take(&file);
 	return 0;
 }
@@ -159,6 +182,8 @@ static void resume(struct virtio_device *d)
 	fd_replace(&fs->saved_fd, -1);
 	if (!fs->gone)
 		(void)!send(fs->control_fd, &m, sizeof(m), MSG_NOSIGNAL);
+	for (unsigned int q = 0; q < FSD_QUEUES && fs->bounce; q++)
+		virtio_serve_again(d, q);
 }
 
 static int save(struct virtio_device *d, struct buf *ret, struct err *err)
@@ -200,6 +225,8 @@ static int send_restore(struct fs *fs, struct fsd_control *m, const uint8_t *wor
 		return err_code(err, -rc, "write a file in memory");
 	if (lseek(file, 0, SEEK_SET) < 0)
 		return err_sys(err, "seek in a file in memory");
+	if (fs->bounce)
+		return activate_bounce(fs, file, len, err);
 	rc = fd_send(fs->control_fd, fds, ARRAY_SIZE(fds), m, sizeof(*m), err);
 	return rc < 0 ? rc : wait_done(fs, err);
 }
@@ -218,6 +245,8 @@ static int restore(struct virtio_device *d, struct state_in *in, struct err *err
 		m.places[q].next_used = state_u16(in);
 		m.places[q].signalled = state_u16(in);
 		m.places[q].broken = state_u8(in);
+		if (fs->bounce && d->queues[q].active)
+			virtq_set_place(&d->queues[q], &m.places[q]);
 	}
 	words = state_block(in, FSD_SAVED_MAX, &len);
 	if (!words)
@@ -227,11 +256,13 @@ static int restore(struct virtio_device *d, struct state_in *in, struct err *err
 	return send_restore(fs, &m, words, len, err);
 }
 
-/* The kicks go to the server; this is the driver's without eventfd. */
+/* Without a bounce the kicks go to the server; this is the driver's without eventfd. */
 static void serve(struct virtio_device *d, unsigned int q)
 {
-	(void)d;
-	(void)q;
+	struct fs *fs = (struct fs *)(void *)d;
+
+	if (fs->bounce)
+		fs_bounce_serve(fs->bounce, q);
 }
 
 static void free_fs(struct virtio_device *d)
@@ -239,6 +270,7 @@ static void free_fs(struct virtio_device *d)
 	struct fs *fs = (struct fs *)(void *)d;
 
 	loop_remove(fs->source);
+	fs_bounce_free(fs->bounce);
 	fd_close(fs->saved_fd);
 	free(fs);
 }
@@ -277,8 +309,11 @@ int virtio_fs_new(const struct virtio_host *host, const struct virtio_fs_options
 	fs->device.config_size = sizeof(fs->config);
 	fs->device.n_queues = FSD_QUEUES;
 	rc = virtio_init(&fs->device, host, err);
+	/* The server cannot map what is private to this process. */
+	if (rc == 0 && host->memory->fd < 0)
+		rc = fs_bounce_new(&fs->device, &fs->bounce, err);
 	/* Whoever reads a kick must serve it. */
-	for (unsigned int q = 0; q < FSD_QUEUES; q++) {
+	for (unsigned int q = 0; q < FSD_QUEUES && !fs->bounce; q++) {
 		loop_remove(fs->device.sources[q]);
 		fs->device.sources[q] = NULL;
 	}
