@@ -4,10 +4,12 @@
  * the guest answers is passed on as text, for them to distrust.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,6 +39,7 @@ struct control {
 	struct loop_source *source;
 	struct client *clients;
 	unsigned int n_clients, last_exec;
+	uint64_t execs_of; /* in their names: a guest that was saved knows those of its hull-vmm before */
 };
 
 /* ---- clients ---- */
@@ -250,7 +253,8 @@ static int begin_exec(struct client *c, bool terminal, uint32_t size, int *fds, 
 	rc = io_read_all(fds[0], "process", PROTO_BODY_MAX, &text, err);
 	if (rc < 0)
 		return rc;
-	c->process = process_new(v, mem_xprintf("exec-%u", ++v->control->last_exec));
+	c->process = process_new(v, mem_xprintf("exec-%016" PRIx64 "-%u", v->control->execs_of,
+						++v->control->last_exec));
 	c->process->done = exec_done;
 	c->process->arg = c;
 	put_process(c, &request);
@@ -308,7 +312,8 @@ static bool saved(void *arg, const struct err *why)
 static int begin_checkpoint(struct client *c, bool leave_running, int *fds, size_t n_fds,
 			    struct err *err)
 {
-	const struct snapshot to = {n_fds == 3 ? fds[0] : -1, n_fds == 3 ? fds[1] : -1};
+	const struct snapshot to = {.state_fd = n_fds == 3 ? fds[0] : -1,
+				    .memory_fd = n_fds == 3 ? fds[1] : -1};
 	int rc;
 
 	if (n_fds != 3)
@@ -461,6 +466,8 @@ int control_new(struct vmm *v, struct control **ret, struct err *err)
 
 	control->vmm = v;
 	*ret = control;
+	if (rc == 0 && getrandom(&control->execs_of, sizeof(control->execs_of), 0) < 0)
+		rc = err_sys(err, "getrandom");
 	return rc < 0 ? rc
 		      : loop_add(v->loop, v->o.control_fd, EPOLLIN, accept_client, control,
 				 &control->source, err);
@@ -468,7 +475,7 @@ int control_new(struct vmm *v, struct control **ret, struct err *err)
 
 void control_oom(struct vmm *v)
 {
-	for (struct client *c = v->control->clients, *next; c; c = next) {
+	for (struct client *c = v->control ? v->control->clients : NULL, *next; c; c = next) {
 		next = c->next;
 		if (c->op != VM_CONTROL_OOM)
 			continue;
