@@ -181,7 +181,7 @@ static int set_up(struct machine *m, struct kvm_host *kvm, const struct machine_
 {
 	const struct vm_config config = {
 		.cpus = c->cpus,
-		.memory = {.size = c->memory, .shared = true, .hugepages = c->hugepages},
+		.memory = {.size = c->memory, .shared = !c->restore, .hugepages = c->hugepages},
 		.serial_fd = c->serial_fd,
 	};
 	int rc = c->jailed ? jail_share_core(err) : 0;

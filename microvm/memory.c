@@ -98,6 +98,9 @@ static int map(const struct guest_memory_config *c, struct guest_memory *m, stru
 	if (mmap(m->map, c->size, PROT_READ | PROT_WRITE, flags, m->fd, 0) == MAP_FAILED)
 		return err_sys(err, c->hugepages ? "map the guest's memory on huge pages"
 						 : "map the guest's memory");
+	/* Where huge pages are not for all, they are for whoever asks. */
+	if (!c->shared && !c->hugepages && !c->mergeable)
+		(void)madvise(m->map, c->size, MADV_HUGEPAGE);
 	if (c->mergeable && madvise(m->map, c->size, MADV_MERGEABLE) < 0)
 		return err_sys(err, "share equal pages of the guest's memory (KSM)");
 	return 0;
@@ -110,7 +113,7 @@ int guest_memory_new(const struct guest_memory_config *config, struct guest_memo
 	uint64_t low = size < GUEST_HOLE_START ? size : GUEST_HOLE_START;
 	int rc;
 
-	*ret = (struct guest_memory){.fd = -1, .ram = size};
+	*ret = (struct guest_memory){.fd = -1, .ram = size, .huge = config->hugepages};
 	if (size == 0 || size > RAM_MAX || size % (config->hugepages ? HUGE_PAGE : PAGE))
 		return err_set(err, EINVAL, "%llu bytes of memory: not a number of whole %spages",
 			       (unsigned long long)size, config->hugepages ? "2 MiB " : "");
@@ -137,6 +140,23 @@ void guest_memory_free(struct guest_memory *m)
 	fd_replace(&m->fd, -1);
 	m->map = NULL;
 	m->n_regions = 0;
+}
+
+int guest_memory_lay(const struct guest_memory *m, int fd, uint64_t offset, uint64_t len,
+		     struct err *err)
+{
+	const int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
+
+	if (m->fd >= 0 || m->huge)
+		return err_code(err, EOPNOTSUPP, "map a file as the guest's memory");
+	if (offset % PAGE || len % PAGE || offset > m->ram || len > m->ram - offset)
+		return err_set(err, EINVAL, "map a file as the guest's memory: %llu bytes at %llu",
+			       (unsigned long long)len, (unsigned long long)offset);
+	if (mmap(m->map + offset, len, PROT_READ | PROT_WRITE, flags, fd, (off_t)offset) != MAP_FAILED)
+		return 0;
+	/* A file system without mappings. */
+	return errno == ENODEV ? err_code(err, EOPNOTSUPP, "map a file as the guest's memory")
+			       : err_sys(err, "map a file as the guest's memory");
 }
 
 void *guest_at(const struct guest_memory *m, uint64_t gpa, uint64_t len, bool write)

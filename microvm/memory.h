@@ -32,7 +32,8 @@ struct guest_memory {
 	size_t n_regions;
 	uint64_t ram; /* bytes of RAM */
 	uint8_t *map; /* the mapping of all RAM, between two inaccessible pages */
-	int fd;       /* memfd, when shared with another process; -1: anonymous */
+	int fd;       /* memfd, when shared with another process; -1: private to this one */
+	bool huge;    /* on pages of hugetlbfs */
 };
 
 struct guest_memory_config {
@@ -45,6 +46,14 @@ struct guest_memory_config {
 int guest_memory_new(const struct guest_memory_config *config, struct guest_memory *ret,
 		     struct err *err) MUST_CHECK;
 void guest_memory_free(struct guest_memory *m);
+
+/*
+ * Lays a part of a file over private RAM: it is read when it is first looked at, and copied page by
+ * page when it is written to. The file must not change, or become shorter, for as long as the memory
+ * is there. -EOPNOTSUPP: this memory, or this file, cannot do that. offset and len: whole pages.
+ */
+int guest_memory_lay(const struct guest_memory *m, int fd, uint64_t offset, uint64_t len,
+		     struct err *err) MUST_CHECK;
 
 /* len bytes at gpa, when all of them lie in one region that the access allows; else NULL. */
 void *guest_at(const struct guest_memory *m, uint64_t gpa, uint64_t len, bool write);

@@ -4,8 +4,10 @@
  * a balloon or a report gave back stays given back. Where RAM is a file itself, only those parts are
  * looked at that it has (man 2 lseek, SEEK_DATA).
  *
- * Restoring copies: RAM is shared with the process that serves files, so it cannot be a private
- * mapping of the file. What was copied is then checked, and not read again.
+ * Restoring lays RAM on the file, privately, where it can; holes that are too small for a mapping of
+ * their own are part of one, and the rest stays what it is, anonymous memory. So it takes as long as
+ * there are parts, and not pages, but for the check of what they hold. Shared memory, and that of
+ * hugetlbfs, is copied to instead; what was copied is then checked, and not read again.
  */
 #include "microvm/saved_memory.h"
 
@@ -15,10 +17,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "microvm/state.h"
 
-#define PAGE     4096u
-#define PART_MAX (1u << 20) /* bytes of a system call */
+#define PAGE      4096u
+#define PART_MAX  (1u << 20)   /* bytes of a system call */
+#define HOLE_MIN  (256u << 10) /* bytes that are worth two more mappings */
+#define HOLES_MAX 8192         /* of RAM's size: a process may have 65530 mappings */
 
 static bool is_zero(const uint8_t *page)
 {
@@ -143,37 +148,41 @@ static int read_part(int fd, uint8_t *data, uint64_t offset, size_t len, struct 
 	return 0;
 }
 
-static int restore_range(const struct guest_memory *m, int fd, uint64_t start, uint64_t end,
-			 struct saved_memory *s, struct err *err)
+static void count_pages(struct saved_memory *s, uint64_t offset, const uint8_t *data, size_t len)
+{
+	for (; len; len -= PAGE, offset += PAGE, data += PAGE) {
+		if (!is_zero(data))
+			count_page(s, offset, data);
+	}
+}
+
+/* buffer: PART_MAX bytes to look at what is in the file; NULL: it is copied into RAM. */
+static int read_range(const struct guest_memory *m, int fd, uint64_t start, uint64_t end,
+		      uint8_t *buffer, struct saved_memory *s, struct err *err)
 {
 	while (start < end) {
 		size_t len = end - start < PART_MAX ? (size_t)(end - start) : PART_MAX;
-		int rc = read_part(fd, m->map + start, start, len, err);
+		uint8_t *to = buffer ? buffer : m->map + start;
+		int rc = read_part(fd, to, start, len, err);
 
 		if (rc < 0)
 			return rc;
-		for (; len; len -= PAGE, start += PAGE) {
-			if (!is_zero(m->map + start))
-				count_page(s, start, m->map + start);
-		}
+		count_pages(s, start, to, len);
+		start += len;
 	}
 	return 0;
 }
 
-int memory_restore(const struct guest_memory *m, int fd, const struct saved_memory *saved,
-		   struct err *err)
+/* Reads all there is, into RAM or only to check it. */
+static int read_all(const struct guest_memory *m, int fd, bool copy, const struct saved_memory *saved,
+		    struct err *err)
 {
 	struct saved_memory s = {0, STATE_CHECKSUM_INIT};
+	FREE uint8_t *buffer = copy ? NULL : mem_xalloc(PART_MAX);
 	uint64_t start = 0, end;
-	struct stat st;
 
-	if (fstat(fd, &st) < 0)
-		return err_sys(err, "read the guest's memory");
-	if ((uint64_t)st.st_size != m->ram)
-		return err_set(err, EINVAL, "the memory's file has %lld bytes and not %llu",
-			       (long long)st.st_size, (unsigned long long)m->ram);
 	for (; next_data(fd, m->ram, &start, &end); start = end) {
-		int rc = restore_range(m, fd, start, end, &s, err);
+		int rc = read_range(m, fd, start, end, buffer, &s, err);
 
 		if (rc < 0)
 			return rc;
@@ -182,4 +191,47 @@ int memory_restore(const struct guest_memory *m, int fd, const struct saved_memo
 		return err_set(err, EINVAL,
 			       "the memory's file is damaged: its checksum is another");
 	return 0;
+}
+
+/* A part with the small holes behind it. False: there is none. */
+static bool next_parts(int fd, const struct guest_memory *m, uint64_t *start, uint64_t *ret_end)
+{
+	const uint64_t share = m->ram / HOLES_MAX, small = share > HOLE_MIN ? share : HOLE_MIN;
+	uint64_t next, end;
+
+	if (!next_data(fd, m->ram, start, ret_end))
+		return false;
+	for (next = *ret_end; next_data(fd, m->ram, &next, &end) && next - *ret_end < small; next = end)
+		*ret_end = end;
+	return true;
+}
+
+static int lay_all(const struct guest_memory *m, int fd, struct err *err)
+{
+	uint64_t start = 0, end;
+
+	for (; next_parts(fd, m, &start, &end); start = end) {
+		int rc = guest_memory_lay(m, fd, start, end - start, err);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int memory_restore(const struct guest_memory *m, int fd, const struct saved_memory *saved, bool trusted,
+		   struct err *err)
+{
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "read the guest's memory");
+	if ((uint64_t)st.st_size != m->ram)
+		return err_set(err, EINVAL, "the memory's file has %lld bytes and not %llu",
+			       (long long)st.st_size, (unsigned long long)m->ram);
+	rc = lay_all(m, fd, err);
+	if (rc == -EOPNOTSUPP)
+		return read_all(m, fd, true, saved, err);
+	return rc < 0 || trusted ? rc : read_all(m, fd, false, saved, err);
 }

@@ -3,6 +3,7 @@
 #ifndef HULL_MICROVM_SAVED_MEMORY_H
 #define HULL_MICROVM_SAVED_MEMORY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -16,8 +17,11 @@ struct saved_memory {
 /* fd is empty. */
 int memory_save(const struct guest_memory *m, int fd, struct saved_memory *ret,
 		struct err *err) MUST_CHECK;
-/* Into memory that has not been written to. -EINVAL: the file is not the one of saved. */
-int memory_restore(const struct guest_memory *m, int fd, const struct saved_memory *saved,
+/*
+ * Into memory that has not been written to: private memory is laid on the file (guest_memory_lay).
+ * trusted: what the file holds is not compared with saved. -EINVAL: the file is not the one of saved.
+ */
+int memory_restore(const struct guest_memory *m, int fd, const struct saved_memory *saved, bool trusted,
 		   struct err *err) MUST_CHECK;
 
 #endif

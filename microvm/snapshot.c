@@ -49,7 +49,7 @@ int snapshot_create(int dir_fd, struct snapshot *ret, struct err *err)
 		(void)unlinkat(dir_fd, SNAPSHOT_STATE, 0);
 		return rc;
 	}
-	*ret = (struct snapshot){fd_take(&state), fd_take(&memory)};
+	*ret = (struct snapshot){fd_take(&state), fd_take(&memory), false};
 	return 0;
 }
 
@@ -390,7 +390,8 @@ static int restore_all(struct vm *vm, const struct snapshot *from, struct err *e
 		return rc;
 	in = (struct state_in){(const uint8_t *)state.data, state.len, false};
 	if ((rc = check_machine(vm, &in, &memory, err)) < 0 ||
-	    (rc = memory_restore(&vm->memory, from->memory_fd, &memory, err)) < 0 ||
+	    (rc = memory_restore(&vm->memory, from->memory_fd, &memory, from->trusted,
+				 err)) < 0 ||
 	    (rc = vm_map_registers(vm, err)) < 0 || (rc = restore_cpus(vm, &in, err)) < 0 ||
 	    (rc = restore_irqchip(vm, &in, err)) < 0 || (rc = restore_clock(vm, &in, err)) < 0 ||
 	    (rc = restore_serial(&vm->serial, &in, err)) < 0 ||

@@ -15,10 +15,13 @@
  *
  * Restoring: vm_new with as many processors and as much memory, the same devices in the same order,
  * then vm_restore in place of vm_boot. The files may be anybody's: every number in them is checked.
+ * Private memory is a mapping of the memory's file from then on (saved_memory.c), which therefore must
+ * not change, but may be removed.
  */
 #ifndef HULL_MICROVM_SNAPSHOT_H
 #define HULL_MICROVM_SNAPSHOT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -32,11 +35,12 @@
 
 struct snapshot {
 	int state_fd, memory_fd;
+	bool trusted; /* the memory's file is known to hold what it held when it was made */
 };
 
 #define SNAPSHOT_INIT                                                                              \
 	{                                                                                          \
-		-1, -1                                                                             \
+		-1, -1, false                                                                      \
 	}
 
 /* Makes the files. -EEXIST: there are some. On failure there are none. */
