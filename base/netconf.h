@@ -32,6 +32,12 @@
 #define NETCONF_ADDR_LEN 16 /* an IPv4 address is in the first four bytes */
 #define NETCONF_METRICS  17 /* RTAX_MAX; RTAX_x is at x - 1 */
 
+/*
+ * Of a network device that a virtual machine had before it was known for which interface: it gets that
+ * one's address then.
+ */
+#define NETCONF_SPARE_MAC {0x02, 'h', 'u', 'l', 'l', 0}
+
 #define NETCONF_NO_LINK 0xff
 #define NETCONF_FOREVER 0xffffffffu /* a lifetime */
 #define NETCONF_MIN_MTU 68          /* RFC 791 */

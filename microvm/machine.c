@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/buf.h"
 #include "base/fd.h"
@@ -126,10 +127,21 @@ static int add_disk(struct machine *m, const struct machine_disk *disk, struct e
 	return vm_add_device(m->vm, d, err);
 }
 
+/* From where no frame comes, and where none goes. */
+static int open_nowhere(struct err *err)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	return fd < 0 ? err_sys(err, "socket") : fd;
+}
+
 static int add_net(struct machine *m, const struct machine_net *net, struct err *err)
 {
-	CLOSE_FD int fd = borrow(net->fd, err);
-	struct net_config config = {.fd = fd, .set_offload = tap_set_offload, .mtu = net->mtu};
+	CLOSE_FD int fd = net->fd < 0 ? open_nowhere(err) : borrow(net->fd, err);
+	struct net_config config = {.fd = fd,
+				    .spare = net->fd < 0,
+				    .set_offload = net->fd < 0 ? NULL : tap_set_offload,
+				    .mtu = net->mtu};
 	struct virtio_device *d = NULL;
 	struct virtio_host host;
 	int rc;

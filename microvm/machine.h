@@ -18,6 +18,7 @@
 
 #define MACHINE_SHARE_TAG "hull" /* of the shared directory's file system */
 #define MACHINE_GUEST_CID 3
+#define MACHINE_DEVICES   4 /* that every machine has; disks and networks come on top */
 
 /* One the guest finds as /dev/vda, the next as /dev/vdb. */
 struct machine_disk {
@@ -28,7 +29,7 @@ struct machine_disk {
 
 /* One the guest finds as eth0, the next as eth1. */
 struct machine_net {
-	int fd; /* of tap_open or tap_prepare; borrowed */
+	int fd; /* of tap_open or tap_prepare; borrowed; -1: nobody's yet, a device to spare */
 	uint8_t mac[NET_MAC_LEN];
 	uint16_t mtu; /* 0: not told */
 };

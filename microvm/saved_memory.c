@@ -193,8 +193,7 @@ static int read_all(const struct guest_memory *m, int fd, bool copy, const struc
 	return 0;
 }
 
-/* A part with the small holes behind it. False: there is none. */
-static bool next_parts(int fd, const struct guest_memory *m, uint64_t *start, uint64_t *ret_end)
+bool memory_next_part(int fd, const struct guest_memory *m, uint64_t *start, uint64_t *ret_end)
 {
 	const uint64_t share = m->ram / HOLES_MAX, small = share > HOLE_MIN ? share : HOLE_MIN;
 	uint64_t next, end;
@@ -210,7 +209,7 @@ static int lay_all(const struct guest_memory *m, int fd, struct err *err)
 {
 	uint64_t start = 0, end;
 
-	for (; next_parts(fd, m, &start, &end); start = end) {
+	for (; memory_next_part(fd, m, &start, &end); start = end) {
 		int rc = guest_memory_lay(m, fd, start, end - start, err);
 
 		if (rc < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The guest's RAM in a sparse file. Private to snapshot.c and its tests. */
+/* The guest's RAM in a sparse file. Private to microvm/. */
 #ifndef HULL_MICROVM_SAVED_MEMORY_H
 #define HULL_MICROVM_SAVED_MEMORY_H
 
@@ -23,5 +23,11 @@ int memory_save(const struct guest_memory *m, int fd, struct saved_memory *ret,
  */
 int memory_restore(const struct guest_memory *m, int fd, const struct saved_memory *saved, bool trusted,
 		   struct err *err) MUST_CHECK;
+
+/*
+ * The next part of RAM, from *start on, that is laid on the file: what the file has, with the small
+ * holes behind it. False: there is none.
+ */
+bool memory_next_part(int fd, const struct guest_memory *m, uint64_t *start, uint64_t *ret_end);
 
 #endif

@@ -19,9 +19,11 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "microvm/saved_memory.h"
 #include "microvm/vm_internal.h"
+#include "microvm/working_set.h"
 #include "microvm/x86/saved.h"
 
 #define MAGIC "HULLSNAP"
@@ -49,7 +51,7 @@ int snapshot_create(int dir_fd, struct snapshot *ret, struct err *err)
 		(void)unlinkat(dir_fd, SNAPSHOT_STATE, 0);
 		return rc;
 	}
-	*ret = (struct snapshot){fd_take(&state), fd_take(&memory), false};
+	*ret = (struct snapshot){fd_take(&state), fd_take(&memory), false, -1};
 	return 0;
 }
 
@@ -86,6 +88,7 @@ void snapshot_close(struct snapshot *s)
 {
 	fd_replace(&s->state_fd, -1);
 	fd_replace(&s->memory_fd, -1);
+	fd_replace(&s->working_set_fd, -1);
 }
 
 void snapshot_remove(int dir_fd)
@@ -278,6 +281,27 @@ int snapshot_read(int state_fd, struct buf *ret, struct err *err)
 	return 0;
 }
 
+int snapshot_devices(int state_fd, uint32_t *ret, struct err *err)
+{
+	BUF state = BUF_INIT;
+	struct state_in all, in;
+	uint32_t n;
+	int rc = snapshot_read(state_fd, &state, err);
+
+	if (rc < 0)
+		return err_wrap(err, rc, "snapshot");
+	all = (struct state_in){(const uint8_t *)state.data, state.len, false};
+	rc = state_open(&all, STATE_MACHINE, &in, err);
+	(void)state_u32(&in); /* processors */
+	n = state_u32(&in);
+	if (rc == 0 && in.failed)
+		rc = err_set(err, EINVAL, "the state is cut");
+	if (rc < 0)
+		return err_wrap(err, rc, "snapshot");
+	*ret = n;
+	return 0;
+}
+
 static int check_machine(const struct vm *vm, struct state_in *all, struct saved_memory *ret,
 			 struct err *err)
 {
@@ -379,7 +403,22 @@ static int restore_devices(struct vm *vm, struct state_in *all, struct err *err)
 	return 0;
 }
 
-static int restore_all(struct vm *vm, const struct snapshot *from, struct err *err)
+/* What is wrong with it is no reason to fail. */
+static void read_working_set(struct vm *vm, const struct snapshot *from, struct working_set *ret)
+{
+	struct err e = ERR_INIT;
+	int rc;
+
+	if (from->working_set_fd < 0)
+		return;
+	rc = working_set_read(from->working_set_fd, &vm->memory, ret, &e);
+	if (rc < 0 && rc != -ENODATA)
+		log_debug("%s, going on without", e.msg);
+	working_set_fetch(ret, &vm->memory);
+}
+
+static int restore_all(struct vm *vm, const struct snapshot *from, struct working_set *set,
+		       struct err *err)
 {
 	struct saved_memory memory;
 	BUF state = BUF_INIT;
@@ -392,8 +431,10 @@ static int restore_all(struct vm *vm, const struct snapshot *from, struct err *e
 	if ((rc = check_machine(vm, &in, &memory, err)) < 0 ||
 	    (rc = memory_restore(&vm->memory, from->memory_fd, &memory, from->trusted,
 				 err)) < 0 ||
-	    (rc = vm_map_registers(vm, err)) < 0 || (rc = restore_cpus(vm, &in, err)) < 0 ||
-	    (rc = restore_irqchip(vm, &in, err)) < 0 || (rc = restore_clock(vm, &in, err)) < 0 ||
+	    (rc = vm_map_registers(vm, err)) < 0)
+		return rc;
+	read_working_set(vm, from, set);
+	if ((rc = restore_cpus(vm, &in, err)) < 0 || (rc = restore_irqchip(vm, &in, err)) < 0 || (rc = restore_clock(vm, &in, err)) < 0 ||
 	    (rc = restore_serial(&vm->serial, &in, err)) < 0 ||
 	    (rc = restore_devices(vm, &in, err)) < 0)
 		return rc;
@@ -402,7 +443,11 @@ static int restore_all(struct vm *vm, const struct snapshot *from, struct err *e
 
 int vm_restore(struct vm *vm, const struct snapshot *from, struct err *err)
 {
-	int rc = restore_all(vm, from, err);
+	struct working_set set = {0};
+	int rc = restore_all(vm, from, &set, err);
 
+	if (rc == 0)
+		working_set_map(&set, &vm->memory, vm->cpus[0].fd);
+	working_set_free(&set);
 	return rc < 0 ? err_wrap(err, rc, "snapshot") : 0;
 }

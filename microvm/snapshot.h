@@ -28,7 +28,7 @@
 #include "base/err.h"
 #include "microvm/microvm.h"
 
-#define SNAPSHOT_VERSION   1
+#define SNAPSHOT_VERSION   2
 #define SNAPSHOT_STATE     "state" /* names of the files in their directory */
 #define SNAPSHOT_MEMORY    "memory"
 #define SNAPSHOT_STATE_MAX (64u << 20)
@@ -36,11 +36,12 @@
 struct snapshot {
 	int state_fd, memory_fd;
 	bool trusted; /* the memory's file is known to hold what it held when it was made */
+	int working_set_fd; /* vm_restore: what to fetch ahead (working_set.h); -1: nothing */
 };
 
 #define SNAPSHOT_INIT                                                                              \
 	{                                                                                          \
-		-1, -1, false                                                                      \
+		-1, -1, false, -1                                                                    \
 	}
 
 /* Makes the files. -EEXIST: there are some. On failure there are none. */
@@ -51,6 +52,9 @@ void snapshot_remove(int dir_fd); /* the files */
 
 /* What the state file holds behind its header, which is checked. */
 int snapshot_read(int state_fd, struct buf *ret, struct err *err) MUST_CHECK;
+
+/* How many devices the machine had that was saved. */
+int snapshot_devices(int state_fd, uint32_t *ret, struct err *err) MUST_CHECK;
 
 int vm_save(struct vm *vm, const struct snapshot *to, struct err *err) MUST_CHECK;
 int vm_restore(struct vm *vm, const struct snapshot *from, struct err *err) MUST_CHECK;

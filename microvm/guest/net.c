@@ -55,9 +55,11 @@ static int failed(int rc, const char *name, const char *what, struct err *err)
 
 /* ---- moving ---- */
 
+static const uint8_t spare_mac[NETCONF_MAC_LEN] = NETCONF_SPARE_MAC;
+
 struct search {
 	const uint8_t *mac;
-	int index; /* 0: not found */
+	int index, spare; /* 0: not found */
 };
 
 static void look_at_link(void *arg, uint16_t type, const uint8_t *data, size_t len)
@@ -71,11 +73,18 @@ static void look_at_link(void *arg, uint16_t type, const uint8_t *data, size_t l
 		return;
 	memcpy(&info, data, sizeof(info));
 	mac = rtnl_find(data + sizeof(info), len - sizeof(info), IFLA_ADDRESS, &mac_len);
-	if (mac && mac_len == NETCONF_MAC_LEN && memcmp(mac, s->mac, mac_len) == 0)
+	if (!mac || mac_len != NETCONF_MAC_LEN)
+		return;
+	if (memcmp(mac, s->mac, mac_len) == 0)
 		s->index = info.ifi_index;
+	else if (!s->spare && memcmp(mac, spare_mac, mac_len) == 0)
+		s->spare = info.ifi_index;
 }
 
-/* The interface with the link's hardware address. Its number or -errno. */
+/*
+ * The interface with the link's hardware address, or one to spare: machines have either those that
+ * they were made for or, in the same order, such. Its number or -errno.
+ */
 static int find_link(int rtnl, const struct netconf_link *l, struct err *err)
 {
 	const struct ifinfomsg all = {0};
@@ -87,11 +96,11 @@ static int find_link(int rtnl, const struct netconf_link *l, struct err *err)
 	rc = rtnl_dump(rtnl, &m, look_at_link, &s);
 	if (rc < 0)
 		return failed(rc, l->name, "look for it", err);
-	if (!s.index)
+	if (!s.index && !s.spare)
 		return err_set(err, ENODEV,
 			       "interface '%s': the guest has none with its hardware address",
 			       l->name);
-	return s.index;
+	return s.index ? s.index : s.spare;
 }
 
 static void put_name(struct rtnl_msg *m, const struct netconf_link *l)
@@ -115,6 +124,7 @@ static int move_links(const struct netconf *conf, int netns_fd, struct err *err)
 		rtnl_begin(&m, RTM_SETLINK, 0, &info, sizeof(info));
 		rtnl_put_u32(&m, IFLA_NET_NS_FD, (uint32_t)netns_fd);
 		put_name(&m, l);
+		rtnl_put(&m, IFLA_ADDRESS, l->mac, sizeof(l->mac));
 		rc = rtnl_talk(rtnl, &m);
 		if (rc < 0)
 			(void)failed(rc, l->name, "move it into the container", err);

@@ -69,6 +69,7 @@ struct virtio_device {
 	uint8_t *config;   /* what the driver sees of the configuration space */
 	uint32_t config_size;
 	bool config_writable;
+	bool config_kept; /* one that is made again shows the driver what the saved one showed */
 	unsigned int n_queues;
 	struct virtq queues[VIRTIO_QUEUES_MAX];
 	int notify_fds[VIRTIO_QUEUES_MAX]; /* eventfds that KVM writes to for QueueNotify */

@@ -364,6 +364,34 @@ static int net_suspend(struct virtio_device *d, struct err *err)
 	return 0;
 }
 
+/* Under which address the driver knows it, and may send; that it shows another is no matter. */
+static int net_save(struct virtio_device *d, struct buf *ret, struct err *err)
+{
+	const struct net *n = (struct net *)d;
+
+	(void)err;
+	state_put_u8(ret, n->config.spare);
+	state_put_bytes(ret, n->config.mac, NET_MAC_LEN);
+	return 0;
+}
+
+static int net_restore(struct virtio_device *d, struct state_in *in, struct err *err)
+{
+	const struct net *n = (struct net *)d;
+	const bool spare = state_u8(in);
+	uint8_t mac[NET_MAC_LEN];
+
+	state_bytes(in, mac, sizeof(mac));
+	if (!in->failed && !spare && memcmp(mac, n->config.mac, NET_MAC_LEN) != 0)
+		return err_set(err, EINVAL,
+			       "the snapshot's has the address %02x:%02x:%02x:%02x:%02x:%02x, and not "
+			       "%02x:%02x:%02x:%02x:%02x:%02x",
+			       mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], n->config.mac[0],
+			       n->config.mac[1], n->config.mac[2], n->config.mac[3], n->config.mac[4],
+			       n->config.mac[5]);
+	return net_activate(d, err);
+}
+
 static void net_free(struct virtio_device *d)
 {
 	struct net *n = (struct net *)d;
@@ -379,6 +407,8 @@ static const struct virtio_ops net_ops = {
 	.reset = net_reset,
 	.serve = net_serve,
 	.suspend = net_suspend,
+	.save = net_save,
+	.restore = net_restore,
 	.free = net_free,
 };
 
@@ -415,6 +445,7 @@ int virtio_net_new(const struct virtio_host *host, const struct net_config *conf
 	n->base.offered = offered(config);
 	n->base.config = (uint8_t *)&n->space;
 	n->base.config_size = offsetof(struct virtio_net_config, mtu) + sizeof(n->space.mtu);
+	n->base.config_kept = true;
 	n->base.n_queues = 2;
 	rc = virtio_init(&n->base, host, err);
 	if (!rc)

@@ -19,6 +19,7 @@ struct net_config {
 	 * a socket that keeps messages apart. Non-blocking; taken over on success.
 	 */
 	int fd;
+	bool spare; /* nobody's yet: made again from what was saved, it may be anybody's */
 	/* Says what the guest can take (TUN_F_…): tap_set_offload; NULL: nobody needs to know. */
 	int (*set_offload)(int fd, unsigned int flags, struct err *err);
 	uint8_t mac[NET_MAC_LEN]; /* a unicast address */

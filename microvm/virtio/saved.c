@@ -2,7 +2,7 @@
 /*
  * What all devices have in common, saved and made again: what the driver chose, the status, the
  * queues and where they stand. The configuration space is the device's own and has to be the same;
- * only one that the driver can write is taken over.
+ * only one that the driver can write, or has to see as it was, is taken over.
  *
  * A notification may have been on its way when the VM was saved, and so may an interrupt: after a
  * restore all queues are looked at, and the line is raised once. A driver has to expect both.
@@ -102,7 +102,7 @@ static int restore_kind(struct virtio_device *d, struct state_in *in, struct err
 			       id);
 	if (offered != d->offered || len != d->config_size)
 		return err_set(err, EINVAL, "the snapshot's offers other features");
-	if (len && d->config_writable)
+	if (len && (d->config_writable || d->config_kept))
 		memcpy(d->config, config, len);
 	else if (len && memcmp(d->config, config, len) != 0)
 		return err_set(err, EINVAL, "the snapshot's is configured in another way");

@@ -132,9 +132,11 @@ static void sockets_go_on(void **state)
 
 /* ---- network ---- */
 
+static bool to_spare; /* what make_net makes */
+
 static void make_net(struct fake *f, int *ret_tap, uint8_t last)
 {
-	struct net_config config = {.mac = {2, 0, 0, 0, 0, last}};
+	struct net_config config = {.mac = {2, 0, 0, 0, 0, last}, .spare = to_spare};
 	struct err e = ERR_INIT;
 	int pair[2];
 
@@ -204,7 +206,57 @@ static void other_address(void **state)
 	fake_start(&a, a.d->offered);
 	save(&a, &saved);
 	assert_int_equal(restore(&b, &saved, &e), -EINVAL);
-	assert_string_equal(e.msg, "device 'net': the snapshot's is configured in another way");
+	assert_string_equal(e.msg, "device 'net': the snapshot's has the address 02:00:00:00:00:01, and "
+				   "not 02:00:00:00:00:02");
+	close(tap_a);
+	close(tap_b);
+	fake_teardown(&a);
+	fake_teardown(&b);
+}
+
+static bool passes(struct fake *f, int tap, uint8_t last)
+{
+	const struct fake_buf bufs[] = {{BUFFER_AT(9), 12 + 60, false}};
+	uint8_t frame[12 + 60] = {0}, got[100];
+	uint16_t head;
+	uint32_t len;
+
+	frame[12 + 6] = 2;
+	frame[12 + 11] = last;
+	memcpy(fake_at(f, BUFFER_AT(9)), frame, sizeof(frame));
+	fake_add(f, TX, 9, bufs, 1);
+	fake_kick(f, TX);
+	fake_turns(f, 4);
+	assert_true(fake_used(f, TX, &head, &len));
+	return recv(tap, got, sizeof(got), MSG_DONTWAIT) == (ssize_t)sizeof(frame);
+}
+
+/* One to spare becomes anybody's: what it shows stays, what it lets through is the new owner's. */
+static void spare_address(void **state)
+{
+	uint8_t shown[6] = {0};
+	int tap_a, tap_b;
+	struct fake a, b;
+
+	(void)state;
+	to_spare = true;
+	make_net(&a, &tap_a, 1);
+	to_spare = false;
+	make_net(&b, &tap_b, 2);
+	fake_start(&a, a.d->offered);
+	move(&b, &a);
+	virtio_mmio_read(b.d, VIRTIO_MMIO_CONFIG, shown, sizeof(shown));
+	assert_int_equal(shown[5], 1);
+	assert_true(passes(&b, tap_b, 2));
+	assert_false(passes(&b, tap_b, 1));
+	/* Saved again it is to spare no more. */
+	fake_teardown(&a);
+	close(tap_a);
+	make_net(&a, &tap_a, 2);
+	move(&a, &b);
+	virtio_mmio_read(a.d, VIRTIO_MMIO_CONFIG, shown, sizeof(shown));
+	assert_int_equal(shown[5], 1);
+	assert_true(passes(&a, tap_a, 2));
 	close(tap_a);
 	close(tap_b);
 	fake_teardown(&a);
@@ -302,6 +354,7 @@ int main(void)
 		cmocka_unit_test(sockets_go_on),
 		cmocka_unit_test(frame_in_hand),
 		cmocka_unit_test(other_address),
+		cmocka_unit_test(spare_address),
 		cmocka_unit_test(statistics_are_asked),
 		cmocka_unit_test(another_kind),
 		cmocka_unit_test(half_way),

@@ -520,7 +520,7 @@ static void other_version(void **state)
 	(void)state;
 	save_counting();
 	flip(SNAPSHOT_STATE, 8);
-	not_restored(new_counting(), "'state' has version 17, this program reads 1");
+	not_restored(new_counting(), "'state' has version 18, this program reads 2");
 }
 
 static void no_snapshot(void **state)
