@@ -73,10 +73,10 @@ enum proto_op {
 	PROTO_EVENT,       /* EVENT and what belongs to it; the guest's, not answered */
 	PROTO_SHUTDOWN,    /* the guest syncs and resets the machine; may stay without an answer */
 	/*
-	 * The machine is about to be saved. ID, of a paused container -> WRITTEN READ: no more output of
+	 * The machine is about to be saved. [ID], of a paused container -> WRITTEN READ: no more output of
 	 * its first process is taken, stdout and stderr (a terminal's: as the first) have carried so much,
 	 * and so much input has arrived. May be repeated. The connection's end is none of the agent's from
-	 * here on: it connects again and says HELLO.
+	 * here on: it connects again and says HELLO. Without ID there is no container yet.
 	 */
 	PROTO_SUSPEND,
 	/*

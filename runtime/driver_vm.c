@@ -62,6 +62,7 @@ int vm_setup_load(struct setup *s, struct err *err)
 	vm->network = (struct ns_taken)NS_TAKEN_INIT;
 	vm->image = (struct vm_image)VM_IMAGE_INIT;
 	vm->pidns = (struct vm_pidns)VM_PIDNS_INIT;
+	vm->from = (struct vm_template)VM_TEMPLATE_INIT;
 	s->vm = vm;
 	if ((rc = check_environment(s, err)) < 0 || (rc = vm_config_check(s->spec, err)) < 0 ||
 	    (rc = vm_machine_choose(s->spec, m, err)) < 0)
@@ -89,6 +90,15 @@ static int write_config(struct setup *s, struct err *err)
 	return s->vm->config_fd < 0 ? s->vm->config_fd : 0;
 }
 
+/* It can do without. */
+static void open_template(struct setup *s)
+{
+	struct err e = ERR_INIT;
+
+	if (s->vm->machine.from_template && vm_template_open(s->rt, s->vm, &s->vm->from, &e) < 0)
+		log_warn("template of the virtual machine: %s; booting it", e.msg);
+}
+
 int vm_setup_prepare(struct setup *s, struct err *err)
 {
 	FREE char *path = mem_xprintf("/proc/self/fd/%d/" VM_CONTROL_SOCKET, s->container->dir_fd);
@@ -100,7 +110,10 @@ int vm_setup_prepare(struct setup *s, struct err *err)
 		return s->vm->control_fd;
 	if (listen(s->vm->control_fd, 64) < 0)
 		return err_sys(err, "listen on the control socket");
-	return s->options->image_path ? 0 : write_config(s, err);
+	if (s->options->image_path)
+		return 0;
+	open_template(s);
+	return write_config(s, err);
 }
 
 void vm_setup_free(struct vm_setup *vm)
@@ -117,6 +130,7 @@ void vm_setup_free(struct vm_setup *vm)
 	ns_taken_release(&vm->network);
 	vm_image_close(&vm->image);
 	vm_pidns_release(&vm->pidns);
+	vm_template_close(&vm->from);
 	vm_machine_release(&vm->machine);
 	free(vm);
 }
@@ -214,14 +228,18 @@ static int become_vmm(struct setup *s, int share_fd, struct err *err)
 	const struct vm_setup *vm = s->vm;
 	struct words w = {.argv = {(char *)VM_PROGRAM}, .n = 1};
 	char *env[] = {NULL};
+	const bool clone = vm->from.dir_fd >= 0;
+	const struct vm_image *image = clone ? &vm->from.image : &vm->image;
 	int rc = fd_cloexec_from(3, s->rt->proc_fd, err);
 
 	if (rc < 0 || (rc = add_fd(&w, "--kvm-fd", vm->kvm_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--kernel-fd", vm->kernel_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--initramfs-fd", vm->initramfs_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--config-fd", vm->config_fd, err)) < 0 ||
-	    (rc = add_fd(&w, "--restore-fd", vm->image.state_fd, err)) < 0 ||
-	    (rc = add_fd(&w, "--memory-fd", vm->image.memory_fd, err)) < 0 ||
+	    (rc = add_fd(&w, "--restore-fd", image->state_fd, err)) < 0 ||
+	    (rc = add_fd(&w, "--memory-fd", image->memory_fd, err)) < 0 ||
+	    (rc = add_fd(&w, "--working-set-fd", image->working_set_fd, err)) < 0 ||
+	    (clone && (rc = add_fd(&w, "--template-fd", vm->from.dir_fd, err)) < 0) ||
 	    (rc = add_fd(&w, "--control-fd", vm->control_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--share-fd", share_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--sync-fd", s->child.sync[1], err)) < 0 ||
@@ -232,6 +250,7 @@ static int become_vmm(struct setup *s, int share_fd, struct err *err)
 	add_number(&w, "--memory", vm->machine.memory);
 	add_number(&w, "--root-flags", vm_share_root_flags(s->spec));
 	add_switch(&w, "--hugepages", vm->machine.hugepages);
+	add_switch(&w, "--memory-unchanged", image->unchanged);
 	add_word(&w, "--kernel-name", vm->machine.kernel);
 	add_word(&w, "--cmdline", vm->machine.cmdline);
 	add_switch(&w, "--terminal", s->spec->has_process && s->spec->process.terminal);

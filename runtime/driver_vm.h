@@ -8,6 +8,7 @@
 #include "runtime/vm_image.h"
 #include "runtime/vm_machine.h"
 #include "runtime/vm_pidns.h"
+#include "runtime/vm_template.h"
 
 struct setup;
 
@@ -19,6 +20,7 @@ struct vm_setup {
 	int network_fd;          /* its configuration; -1: there is none */
 	struct vm_image image; /* in place of kernel, initramfs and config: for a restore */
 	struct vm_pidns pidns; /* in P */
+	struct vm_template from; /* in place of a boot, if all goes well */
 };
 
 /* P, before any side effect: checks the configuration, finds the files, opens them and /dev/kvm. */

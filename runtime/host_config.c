@@ -47,7 +47,8 @@ int host_config_load(struct host_config *ret, struct err *err)
 		rc = json_error(root, err, "expected an object");
 	if (rc < 0 || (rc = read_isolation(root, &c.vm, err)) < 0 ||
 	    (rc = read_path(root, "kernel", &c.kernel, err)) < 0 ||
-	    (rc = read_path(root, "initramfs", &c.initramfs, err)) < 0) {
+	    (rc = read_path(root, "initramfs", &c.initramfs, err)) < 0 ||
+	    (rc = json_get_bool(root, "template", &c.from_template, err)) < 0) {
 		host_config_release(&c);
 		return rc;
 	}

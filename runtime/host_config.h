@@ -12,6 +12,7 @@ struct host_config { /* strings are the document's; NULL: not given */
 	struct json *doc;
 	bool vm; /* "isolation": "vm", not "namespace" */
 	const char *kernel, *initramfs;
+	bool from_template; /* "template": true, of virtual machines */
 };
 
 #define HOST_CONFIG_INIT                                                                           \

@@ -109,6 +109,17 @@ static int choose_size(const struct spec *spec, struct vm_machine *m, struct err
 	return 0;
 }
 
+static int choose_template(const struct spec *spec, bool by_default, bool *ret, struct err *err)
+{
+	const char *text = spec_annotation(spec, "org.hull.vm.template");
+
+	*ret = by_default;
+	if (text && parse_bool(text, ret) < 0)
+		return err_set(err, EINVAL,
+			       "annotation 'org.hull.vm.template': '%s' is not true or false", text);
+	return 0;
+}
+
 /* ---- which files ---- */
 
 /* Beside this program, where a build puts it, or where it is installed. */
@@ -170,12 +181,13 @@ int vm_machine_choose(const struct spec *spec, struct vm_machine *ret, struct er
 	if ((rc = check_program(vm, ret->program, err)) < 0 ||
 	    (rc = choose_size(spec, ret, err)) < 0 || (rc = host_config_load(&host, err)) < 0)
 		return rc;
+	rc = choose_template(spec, host.from_template, &ret->from_template, err);
 	ret->cmdline = join_words(vm->kernel_parameters);
 	ret->kernel = choose_file(spec, ret, "org.hull.vm.kernel", vm->kernel, host.kernel, KERNEL);
 	ret->initramfs = choose_file(spec, ret, "org.hull.vm.initramfs", vm->initrd, host.initramfs,
 				     INITRAMFS);
 	host_config_release(&host);
-	return 0;
+	return rc;
 }
 
 void vm_machine_release(struct vm_machine *m)

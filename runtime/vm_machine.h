@@ -16,11 +16,13 @@ struct vm_machine {                         /* strings are owned */
 	unsigned int cpus;
 	uint64_t memory; /* bytes */
 	bool hugepages;
+	bool from_template; /* see vm_template.h */
 };
 
 /*
  * Of each the first that is given: an annotation org.hull.vm.NAME (kernel, initramfs, cpus,
- * memory-mib, hugepages), the vm object, /etc/hull/hull.json (kernel, initramfs); else what belongs
+ * memory-mib, hugepages, template), the vm object, /etc/hull/hull.json (kernel, initramfs, template);
+ * else what belongs
  * to this installation, as many processors as cpu.quota has use for, and memory.limit with room for
  * the guest's own kernel. *ret is for vm_machine_release also after a failure.
  */

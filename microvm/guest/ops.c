@@ -135,6 +135,9 @@ static int serve_process(struct guest *g, struct request *q, job_fn *fn, job_don
 
 	if (rc < 0)
 		return rc;
+	/* Of a machine that was saved before it had a container: it is not made again any more. */
+	if (q->op == PROTO_CREATE)
+		g->suspended = false;
 	rc = stdio_open(g, q, &p->io, child, err);
 	if (rc == 0)
 		rc = job_start(g, fn, child, q, done, p, err);
@@ -243,14 +246,14 @@ static int serve_suspend(struct guest *g, struct request *q, job_fn *fn, job_don
 	uint64_t carried[3] = {0};
 	struct process *p = NULL;
 	BUF body = BUF_INIT;
-	int rc = find(g, q, &p, err);
+	int rc = q->container ? find(g, q, &p, err) : 0;
 
 	(void)fn;
 	(void)done;
 	if (rc < 0)
 		return rc;
 	g->suspended = true;
-	if (p->io)
+	if (p && p->io)
 		stdio_suspend(p->io, carried);
 	proto_put_u64s(&body, PROTO_F_WRITTEN, carried, 2);
 	proto_put_u64(&body, PROTO_F_READ, carried[2]);

@@ -39,7 +39,7 @@ static const struct {
 	[PROTO_DELETE] = {true, F(ID), F(FORCE)},
 	[PROTO_PS] = {true, F(ID), 0},
 	[PROTO_SHUTDOWN] = {true, 0, 0},
-	[PROTO_SUSPEND] = {true, F(ID), 0},
+	[PROTO_SUSPEND] = {true, 0, F(ID)},
 	[PROTO_ATTACH] = {true, F(ID), TOKENS},
 };
 

@@ -33,6 +33,7 @@ static void started(void *arg, const struct proto_body *body, const struct err *
 	}
 	if (v->stage == VMM_CREATED)
 		v->stage = VMM_RUNS;
+	recording_due(v);
 	parent_started(v);
 	if (!v->first)
 		vmm_end(v);
@@ -202,6 +203,10 @@ static void on_ready(void *arg, const uint64_t boot_ns[2])
 		  (unsigned long long)boot_ns[1] / 1000000);
 	v->stage = VMM_SETS_UP;
 	fd_replace(&v->o.kernel_fd, -1);
+	if (v->o.save.state_fd >= 0) {
+		template_save(v);
+		return;
+	}
 	if (v->restored) {
 		if (ask_attach(v, &e) < 0)
 			vmm_fail(v, &e);

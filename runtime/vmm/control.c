@@ -313,7 +313,8 @@ static int begin_checkpoint(struct client *c, bool leave_running, int *fds, size
 			    struct err *err)
 {
 	const struct snapshot to = {.state_fd = n_fds == 3 ? fds[0] : -1,
-				    .memory_fd = n_fds == 3 ? fds[1] : -1};
+				    .memory_fd = n_fds == 3 ? fds[1] : -1,
+				    .working_set_fd = -1};
 	int rc;
 
 	if (n_fds != 3)

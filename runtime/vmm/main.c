@@ -52,6 +52,10 @@ static int take_option(struct vmm_options *o, const char *name, const char *valu
 		{"--tap-fd", o->n_taps < ARRAY_SIZE(o->tap_fds) ? &o->tap_fds[o->n_taps] : NULL},
 		{"--restore-fd", &o->restore.state_fd},
 		{"--memory-fd", &o->restore.memory_fd},
+		{"--working-set-fd", &o->restore.working_set_fd},
+		{"--template-fd", &o->template_fd},
+		{"--save-fd", &o->save.state_fd},
+		{"--save-memory-fd", &o->save.memory_fd},
 	};
 	uint32_t n;
 
@@ -93,6 +97,7 @@ static bool take_switch(struct vmm_options *o, const char *name)
 		{"--terminal", &o->terminal},   {"--no-pivot", &o->no_pivot},
 		{"--log-json", &o->log_json},   {"--no-new-keyring", &o->no_new_keyring},
 		{"--log-debug", &o->log_debug}, {"--hugepages", &o->hugepages},
+		{"--memory-unchanged", &o->restore.trusted},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(switches); i++) {
@@ -116,6 +121,8 @@ static int read_options(char **argv, struct vmm_options *o, struct err *err)
 		.log_fd = -1,
 		.network_fd = -1,
 		.restore = SNAPSHOT_INIT,
+		.template_fd = -1,
+		.save = SNAPSHOT_INIT,
 	};
 	for (char **word = argv + 1; *word; word++) {
 		if (take_switch(o, *word))
@@ -129,10 +136,13 @@ static int read_options(char **argv, struct vmm_options *o, struct err *err)
 			return rc;
 		word++;
 	}
-	if (o->restore.state_fd < 0 &&
-	    (o->kernel_fd < 0 || o->initramfs_fd < 0 || o->config_fd < 0))
+	const bool boots = o->restore.state_fd < 0 || o->template_fd >= 0;
+	const bool saves = o->save.state_fd >= 0;
+
+	if ((boots && (o->kernel_fd < 0 || o->initramfs_fd < 0 || (o->config_fd < 0 && !saves))) ||
+	    (saves && o->save.memory_fd < 0))
 		return err_set(err, EINVAL, "this program is started by hull-oci");
-	if ((o->restore.state_fd >= 0 && o->restore.memory_fd < 0) || o->control_fd < 0 ||
+	if ((o->restore.state_fd >= 0 && o->restore.memory_fd < 0) || (o->control_fd < 0 && !saves) ||
 	    o->share_fd < 0 || o->sync_fd < 0 || !o->id || !o->cpus || !o->memory)
 		return err_set(err, EINVAL, "this program is started by hull-oci");
 	if (!o->guest_id)
@@ -204,13 +214,15 @@ static int start_machine(struct vmm *v, struct err *err)
 	struct machine_net nets[NETCONF_LINKS_MAX];
 	int rc = messages_new(&v->messages, &c.serial_fd, err);
 
-	v->restored = c.restore;
+	v->restored = c.restore && v->o.template_fd < 0;
 	c.nets = nets;
 	if (rc == 0)
 		rc = network_devices(v, nets, &c.n_nets, err);
+	recording_begin(v);
 	if (rc == 0)
-		rc = machine_start(&c, &v->machine, err);
+		rc = template_start(v, &c, nets, err);
 	snapshot_close(&v->o.restore);
+	fd_replace(&v->o.template_fd, -1);
 	fd_replace(&v->o.initramfs_fd, -1);
 	fd_replace(&v->o.share_fd, -1);
 	/* The devices have duplicates. */
@@ -282,6 +294,7 @@ void vmm_end(struct vmm *v)
 {
 	if (v->stage == VMM_ENDS)
 		return;
+	recording_end(v);
 	v->stage = VMM_ENDS;
 	if (!v->agent || !agent_is_ready(v->agent) ||
 	    loop_set_timer(v->deadline, SHUTDOWN_NS, NULL) < 0)
@@ -332,6 +345,7 @@ static int close_others(const struct vmm_options *o, struct err *err)
 		o->kvm_fd,   o->kernel_fd,  o->initramfs_fd,     o->config_fd,
 		o->share_fd, o->sync_fd,    o->control_fd,       o->fifo_fd,
 		o->log_fd,   o->network_fd, o->restore.state_fd, o->restore.memory_fd,
+		o->template_fd, o->restore.working_set_fd, o->save.state_fd, o->save.memory_fd,
 	};
 	int all[ARRAY_SIZE(keep) + NETCONF_LINKS_MAX];
 
@@ -384,7 +398,7 @@ static int set_up(struct vmm *v, struct err *err)
 	    (rc = loop_set_timer(v->deadline, BOOT_NS, err)) < 0)
 		return rc;
 	rc = box_watch_files(v, err);
-	return rc < 0 ? rc : control_new(v, &v->control, err);
+	return rc < 0 || v->o.control_fd < 0 ? rc : control_new(v, &v->control, err);
 }
 
 static void release(struct vmm *v)
@@ -399,6 +413,7 @@ static void release(struct vmm *v)
 	calls_free(v->calls);
 	if (v->streams)
 		agent_streams_free(v->streams);
+	recording_free(v);
 	machine_end(&v->machine);
 	network_release(v);
 	messages_free(v->messages);

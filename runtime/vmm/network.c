@@ -43,7 +43,8 @@ int network_devices(struct vmm *v, struct machine_net ret[static NETCONF_LINKS_M
 
 		if (rc < 0)
 			return err_wrap(err, rc, "interface '%s'", l->name);
-		ret[i] = (struct machine_net){.fd = v->o.tap_fds[i], .mtu = l->mtu};
+		/* The guest's agent sets the MTU; a device to spare could not tell it at boot. */
+		ret[i] = (struct machine_net){.fd = v->o.tap_fds[i]};
 		memcpy(ret[i].mac, l->mac, sizeof(ret[i].mac));
 	}
 	*ret_n = n;

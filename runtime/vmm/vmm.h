@@ -11,6 +11,8 @@
  *   calls.c     requests to the agent, more than it takes at a time
  *   signals.c   what is sent to this process goes to the container's first one
  *   checkpoint.c  the machine saved
+ *   recording.c  what a copy needs of its memory
+ *   template.c  the machine begun as a copy of another, or saved to be one
  *   control.c   the control socket: exec, ps, stats, kill --all
  *   messages.c  what the guest's kernel says before it dies
  */
@@ -32,6 +34,8 @@
 struct vmm_options {
 	int kvm_fd, kernel_fd, initramfs_fd, config_fd, control_fd, share_fd, sync_fd;
 	struct snapshot restore; /* in place of kernel, initramfs and config: what to make again */
+	int template_fd; /* that is a template, in this directory, and the container is new; -1: it is not */
+	struct snapshot save; /* there is no container: what the machine is saved to, as a template */
 	int fifo_fd; /* -1: started as soon as the parent says GO */
 	int log_fd;
 	int network_fd; /* a file with the network's configuration, base/netconf.h; -1: none */
@@ -66,6 +70,7 @@ struct vmm {
 	struct calls *calls;
 	struct control *control;
 	struct checkpoint *checkpoint; /* under way, or NULL */
+	struct recording *recording;   /* under way, or NULL */
 	struct signals *signals;
 	struct messages *messages;
 
@@ -173,6 +178,26 @@ typedef bool checkpoint_fn(void *arg, const struct err *why);
  */
 int checkpoint_start(struct vmm *v, const struct snapshot *to, bool leave_running,
 		     checkpoint_fn *fn, void *arg, struct err *err) MUST_CHECK;
+
+/* ---- template.c ---- */
+
+#define TEMPLATE_NETS 1 /* containers with more interfaces boot */
+
+/*
+ * The machine that is asked for: made from a template if there is one, else booted or restored. nets:
+ * the config's, with room for devices to spare.
+ */
+int template_start(struct vmm *v, const struct machine_config *config,
+		   struct machine_net nets[static NETCONF_LINKS_MAX], struct err *err) MUST_CHECK;
+/* The agent has said hello, and the machine is to become a template. */
+void template_save(struct vmm *v);
+
+/* ---- recording.c ---- */
+
+void recording_begin(struct vmm *v); /* before the jail, if nothing is recorded yet */
+void recording_due(struct vmm *v);   /* the container runs */
+void recording_end(struct vmm *v);   /* now, while there is a machine */
+void recording_free(struct vmm *v);
 
 /* ---- control.c ---- */
 
