@@ -4,6 +4,9 @@
  * server begins with READY or FAILED; then it answers what it is told with DONE, in turn, and
  * says BROKEN when the guest's queues make no sense. The end of file of either side is the other's
  * end. Neither trusts the other with more than these.
+ *
+ * Further trees have a socket pair of their own, as they come and go while a guest is served and nobody
+ * waits for the answer: struct fsd_tree_request one way, struct fsd_tree_answer in turn the other.
  */
 #ifndef HULL_MICROVM_FSD_CONTROL_H
 #define HULL_MICROVM_FSD_CONTROL_H
@@ -11,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "microvm/fsd/fsd.h"
 #include "microvm/virtio/queue.h"
 
 #define FSD_QUEUES    2           /* high priority (FORGET), requests */
@@ -36,6 +40,7 @@ enum fsd_control_what {
 	FSD_BOUNCE,
 	FSD_DONE, /* code: 0 or what is wrong, text */
 	FSD_BROKEN,
+	FSD_TREES, /* with the server's end of the socket pair for trees; not answered */
 };
 
 struct fsd_control {
@@ -46,6 +51,15 @@ struct fsd_control {
 	struct virtq_place places[FSD_QUEUES];
 	uint64_t length;
 	char text[ERR_MSG_LEN];
+};
+
+struct fsd_tree_request {
+	bool add; /* with a descriptor; else: remove */
+	char name[FSD_TREE_NAME_MAX + 1];
+};
+
+struct fsd_tree_answer {
+	int32_t code; /* 0 or errno, positive */
 };
 
 #endif

@@ -214,7 +214,7 @@ int fsd_tmpfile(struct fsd *f, struct fsd_request *r)
 		return flags;
 	flags = (flags & ~O_TRUNC) | O_TMPFILE | (int)(in->flags & O_EXCL);
 	fd = make_file(f, r, ".", flags, in->mode);
-	return fd < 0 ? fd : reply_made(f, NULL, NULL, fd, in->flags);
+	return fd < 0 ? fd : reply_made(f, r->node, NULL, fd, in->flags);
 }
 
 int fsd_read(struct fsd *f, struct fsd_request *r)

@@ -361,6 +361,7 @@ void fsd_free(struct fsd *f)
 	if (!f)
 		return;
 	fsd_handles_reset(f);
+	fsd_trees_release(f);
 	fsd_nodes_release(f);
 	free(f->handle_ids.slots);
 	free(f->request);

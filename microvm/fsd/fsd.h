@@ -9,6 +9,9 @@
  * cannot be made. Permissions are checked by the guest's own kernel (default_permissions) and files
  * are made with the owner that it gives, as the processes of a container do. Locks are the guest's.
  *
+ * Further trees of files may come and go while it serves: each is an entry of the shared directory that
+ * leads into its own, and only the host can add or remove one. Files are not moved from one to another.
+ *
  * One a process and single-threaded: the process's working directory becomes /proc/self/fd (extended
  * attributes of O_PATH descriptors are reached by path only), its file mode mask 0.
  */
@@ -53,12 +56,24 @@ void fsd_free(struct fsd *f);
 size_t fsd_handle(struct fsd *f, const struct iovec *out, size_t n_out, const struct iovec *in,
 		  size_t n_in);
 
+#define FSD_TREE_NAME_MAX 63
+#define FSD_TREES_MAX     4096
+
+/*
+ * The tree whose top, a directory, a file or a symlink, is open as fd (O_PATH, owned from now on, also on
+ * failure) is there as name. -EINVAL: no name, or no such file; -EEXIST; -ENOSPC, -ENFILE, -ENOMEM.
+ */
+int fsd_tree_add(struct fsd *f, const char *name, int fd) MUST_CHECK;
+/* Nothing of it is open any more, and the guest's numbers for it are stale. -ENOENT. */
+int fsd_tree_remove(struct fsd *f, const char *name) MUST_CHECK;
+
 /* Forgets all nodes and open files, as when the guest has gone. The next request must be INIT. */
 void fsd_reset(struct fsd *f);
 
 /*
  * All that the guest knows of the directory, and making that known again to a new server of the same
- * directory, or of a copy: see saved.c. -EINVAL: it makes no sense; then nothing is known.
+ * directory, or of a copy: see saved.c. -EINVAL: it makes no sense; then nothing is known. -EBUSY: there
+ * are further trees.
  */
 int fsd_save(struct fsd *f, struct buf *ret) MUST_CHECK;
 int fsd_restore(struct fsd *f, struct state_in *in) MUST_CHECK;

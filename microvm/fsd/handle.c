@@ -27,6 +27,7 @@ int fsd_handle_add(struct fsd *f, const struct fsd_node *node, int fd, mode_t ty
 		return rc;
 	}
 	h->node = node->id;
+	h->tree = node->tree;
 	h->fd = fd;
 	h->type = type;
 	h->flags = flags;
@@ -76,6 +77,18 @@ void fsd_handles_reset(struct fsd *f)
 	for (uint32_t i = 1; i < f->handle_ids.n; i++)
 		if (f->handle_ids.slots[i].object)
 			fsd_handle_close(f, f->handle_ids.slots[i].object);
+}
+
+void fsd_handles_drop_tree(struct fsd *f, uint32_t tree)
+{
+	for (uint32_t i = 1; i < f->handle_ids.n; i++) {
+		struct fsd_handle *h = f->handle_ids.slots[i].object;
+
+		if (!h || h->tree != tree || h->fd < 0)
+			continue;
+		fd_replace(&h->fd, -1);
+		f->fds--;
+	}
 }
 
 /*

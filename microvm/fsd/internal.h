@@ -58,11 +58,22 @@ struct fsd_node {
 	int64_t seen_sec;
 	uint32_t seen_nsec;
 	uint32_t place; /* among those that are saved (saved.c) */
+	uint32_t tree;  /* the one that it is in; 0: the shared directory */
+	bool is_top;    /* its tree's first node, which keeps its descriptor */
+};
+
+/* A further tree, an entry of the shared directory that is not in the directory itself (trees.c). */
+struct fsd_tree {
+	struct fsd_tree *next;
+	uint32_t number;
+	struct fsd_node *top;
+	char name[FSD_TREE_NAME_MAX + 1];
 };
 
 struct fsd_handle {
 	uint64_t id, node; /* its number, and its node's */
-	int fd;            /* -1: restored, but gone */
+	uint32_t tree;     /* its node's */
+	int fd;            /* -1: restored, but gone; or its tree is */
 	int flags;         /* as given to open(2) */
 	mode_t type;
 	/* Directories: entries that were read and not yet given, the first one's offset is next. */
@@ -78,12 +89,14 @@ struct fsd {
 	uint64_t features; /* as agreed by INIT */
 	struct fsd_ids node_ids, handle_ids;
 	struct fsd_node *root;
+	struct fsd_tree *trees;
+	uint32_t n_trees, last_tree;
 	struct fsd_node **hash;
 	uint32_t hash_size, n_nodes, n_handles;
-	struct fsd_node *oldest, *newest; /* nodes with a descriptor, but for the root */
+	struct fsd_node *oldest, *newest; /* nodes with a descriptor, but for root and tops */
 	struct fsd_node *pinned;          /* keeps its descriptor for now */
 	uint32_t fds, max_fds, closed;    /* closed: known nodes without descriptor */
-	uint64_t devs[16];                /* device numbers seen; the root's first */
+	uint64_t devs[128];               /* device numbers seen; the root's first */
 	uint32_t n_devs;
 	struct __user_cap_data_struct caps[2]; /* at rest */
 	uid_t uid;
@@ -137,8 +150,8 @@ int fsd_two_fds(struct fsd *f, struct fsd_node *a, struct fsd_node *b, int *ret_
 /* Opens name in the directory dir as O_PATH. The descriptor (the caller's) or -errno. */
 int fsd_open_name(struct fsd *f, struct fsd_node *dir, const char *name);
 /*
- * The node of the file behind fd (consumed, O_PATH), new or known, as found in dir under name (both
- * NULL: it has none); counted as looked up once more. *st is filled. 0 or -errno.
+ * The node of the file behind fd (consumed, O_PATH), new or known, as found in dir under name (NULL:
+ * it has none); counted as looked up once more. *st is filled. 0 or -errno.
  */
 int fsd_node_add(struct fsd *f, struct fsd_node *dir, const char *name, int fd,
 		 struct fsd_node **ret, struct statx *st);
@@ -162,6 +175,16 @@ int fsd_node_restore(struct fsd *f, struct fsd_node *dir, const char *name, mode
 		     uint64_t id, struct fsd_node **ret);
 void fsd_node_unused(struct fsd *f, struct fsd_node *node); /* frees it if it is; NULL: nothing */
 
+/* The node of a tree's top, which the guest knows from now on: fd (consumed) is open for good. */
+int fsd_node_add_top(struct fsd *f, int fd, uint32_t tree, struct fsd_node **ret);
+/* Of a tree that is no more: nothing of it can be reached, and its numbers are stale. */
+void fsd_nodes_drop_tree(struct fsd *f, uint32_t tree);
+
+/* The tree of that name in the directory dir, or NULL. */
+const struct fsd_tree *fsd_tree_find(const struct fsd *f, const struct fsd_node *dir,
+				     const char *name);
+void fsd_trees_release(struct fsd *f);
+
 /* Makes sure that one more descriptor may be opened. 0 or -ENFILE. */
 int fsd_room(struct fsd *f);
 
@@ -176,6 +199,7 @@ int fsd_handle_restore(struct fsd *f, uint64_t id, mode_t type, int fd, int flag
 struct fsd_handle *fsd_handle_get(const struct fsd *f, uint64_t id, mode_t type);
 void fsd_handle_close(struct fsd *f, struct fsd_handle *h);
 void fsd_handles_reset(struct fsd *f);
+void fsd_handles_drop_tree(struct fsd *f, uint32_t tree); /* EBADF from now on */
 
 /* Opens the node's file itself, a regular one or a directory, with flags. Returns fd or -errno. */
 int fsd_reopen(struct fsd *f, struct fsd_node *node, int flags);

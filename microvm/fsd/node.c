@@ -118,7 +118,8 @@ static void give_fd(struct fsd *f, struct fsd_node *node, int fd)
 
 static void drop_fd(struct fsd *f, struct fsd_node *node)
 {
-	used_remove(f, node);
+	if (!node->is_top)
+		used_remove(f, node);
 	fd_close(fd_take(&node->fd));
 	f->fds--;
 }
@@ -206,7 +207,7 @@ int fsd_node_fd(struct fsd *f, struct fsd_node *node)
 			return fd;
 		f->closed--;
 		give_fd(f, node, fd);
-	} else if (node != f->root && node != f->newest) {
+	} else if (node != f->root && !node->is_top && node != f->newest) {
 		used_remove(f, node);
 		used_add(f, node);
 	}
@@ -263,6 +264,8 @@ void fsd_node_forget(struct fsd *f, uint64_t id, uint64_t n)
 		return;
 	if (n < node->lookups)
 		node->lookups -= n;
+	else if (node->is_top)
+		node->lookups = 0;
 	else
 		node_drop(f, node);
 }
@@ -280,7 +283,7 @@ static void set_name(struct fsd *f, struct fsd_node *node, struct fsd_node *dir,
 	struct fsd_node *old = node->parent;
 	const size_t size = strlen(name) + 1;
 
-	if (node == f->root || node == dir ||
+	if (node == f->root || node->is_top || node == dir ||
 	    (old == dir && node->name && !strcmp(node->name, name)))
 		return;
 	free(ptr_take(&node->name));
@@ -339,7 +342,7 @@ int fsd_node_add(struct fsd *f, struct fsd_node *dir, const char *name, int fd_i
 
 	if (statx(fd, "", AT_EMPTY_PATH, FSD_STATX, st) < 0)
 		return -errno;
-	if (!dir && fsd_room(f) < 0)
+	if (!name && fsd_room(f) < 0)
 		return -ENFILE;
 	node = hash_find(f, st);
 	if (!node)
@@ -347,10 +350,12 @@ int fsd_node_add(struct fsd *f, struct fsd_node *dir, const char *name, int fd_i
 	if (!node || (!node->id && make_known(f, node) < 0))
 		return -ENOMEM;
 	node->lookups++;
-	if (dir)
+	if (!node->is_top)
+		node->tree = dir->tree;
+	if (name)
 		set_name(f, node, dir, name);
 	/* Without room it is opened by name when it is needed. */
-	if (node->fd < 0 && (!dir || fsd_room(f) == 0)) {
+	if (node->fd < 0 && (!name || fsd_room(f) == 0)) {
 		f->closed--;
 		give_fd(f, node, fd_take(&fd));
 	}
@@ -363,9 +368,12 @@ int fsd_open_name(struct fsd *f, struct fsd_node *dir, const char *name)
 	const struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
 				     .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
 						RESOLVE_NO_MAGICLINKS};
-	int dir_fd = fsd_node_fd(f, dir);
-	int fd;
+	const struct fsd_tree *tree = fsd_tree_find(f, dir, name);
+	int dir_fd, fd;
 
+	if (tree)
+		return fd_dup(tree->top->fd, NULL);
+	dir_fd = fsd_node_fd(f, dir);
 	if (dir_fd < 0)
 		return dir_fd;
 	fd = sys_openat2(dir_fd, name, &how, sizeof(how));
@@ -489,7 +497,61 @@ void fsd_nodes_reset(struct fsd *f)
 	for (uint32_t i = 1; i < f->node_ids.n; i++) {
 		struct fsd_node *node = f->node_ids.slots[i].object;
 
-		if (node && node != f->root)
+		if (node && node->is_top)
+			node->lookups = 0;
+		else if (node && node != f->root)
+			node_drop(f, node);
+	}
+}
+
+int fsd_node_add_top(struct fsd *f, int fd_in, uint32_t tree, struct fsd_node **ret)
+{
+	CLOSE_FD int fd = fd_in;
+	struct fsd_node *node;
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, FSD_STATX, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.stx_mode) && !S_ISREG(st.stx_mode) && !S_ISLNK(st.stx_mode))
+		return -EINVAL;
+	if (hash_find(f, &st))
+		return -EEXIST;
+	if (fsd_room(f) < 0)
+		return -ENFILE;
+	node = node_new(f, &st);
+	if (!node || make_known(f, node) < 0)
+		return -ENOMEM;
+	node->is_top = true;
+	node->tree = tree;
+	node->fd = fd_take(&fd);
+	f->closed--;
+	f->fds++;
+	*ret = node;
+	return 0;
+}
+
+/* Without its name, and those of what it lies below, it is not opened again. */
+static void make_stale(struct fsd *f, struct fsd_node *node)
+{
+	if (node->fd >= 0) {
+		drop_fd(f, node);
+		f->closed++;
+	}
+	hash_remove(f, node);
+	free(ptr_take(&node->name));
+}
+
+void fsd_nodes_drop_tree(struct fsd *f, uint32_t tree)
+{
+	for (uint32_t i = 1; i < f->node_ids.n; i++) {
+		struct fsd_node *node = f->node_ids.slots[i].object;
+
+		if (!node || node->tree != tree)
+			continue;
+		make_stale(f, node);
+		node->is_top = false;
+		/* Those that the guest knows keep their numbers until it forgets them. */
+		if (!node->lookups)
 			node_drop(f, node);
 	}
 }

@@ -120,8 +120,11 @@ static void put_handle(const struct fsd *f, const struct list *l, const struct f
 int fsd_save(struct fsd *f, struct buf *ret)
 {
 	struct list l;
-	int rc = list_all(f, &l);
+	int rc;
 
+	if (f->trees)
+		return -EBUSY;
+	rc = list_all(f, &l);
 	if (rc < 0) {
 		free(l.nodes);
 		return rc;

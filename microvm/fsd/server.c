@@ -25,8 +25,9 @@
 
 #define CONTROL FSD_QUEUES
 #define BOUNCE  (FSD_QUEUES + 1)
+#define TREES   (FSD_QUEUES + 2)
 #define N_FDS   (FSD_QUEUES + 1)
-#define N_POLL  (FSD_QUEUES + 2)
+#define N_POLL  (FSD_QUEUES + 3)
 #define AT_ONCE 64 /* requests between two looks at the control socket */
 #define END_MS  10000
 
@@ -35,7 +36,7 @@ _Static_assert(BOUNCE_SLOT_SIZE >= FSD_MAX_DATA + FSD_MAX_FLAT, "a slot holds an
 struct server {
 	struct fsd *fsd;
 	const struct guest_memory *memory; /* NULL: requests are copied (bounce.h) */
-	int control_fd;
+	int control_fd, trees_fd;
 	int kick_fds[FSD_QUEUES], irq_fd; /* -1 while there is no driver */
 	struct virtq queues[FSD_QUEUES];
 	bool pending[FSD_QUEUES]; /* there may be requests */
@@ -244,6 +245,34 @@ static int restore(struct server *s, const struct fsd_control *m, const int fds[
 	return 0;
 }
 
+/* --- trees --- */
+
+static int serve_tree(struct server *s, const struct fsd_tree_request *m, int *fds, size_t n_fds)
+{
+	if (!memchr(m->name, '\0', sizeof(m->name)) || n_fds != m->add)
+		return -EINVAL;
+	return m->add ? fsd_tree_add(s->fsd, m->name, fd_take(&fds[0]))
+		      : fsd_tree_remove(s->fsd, m->name);
+}
+
+static void on_trees(struct server *s)
+{
+	struct fsd_tree_request m;
+	struct fsd_tree_answer a;
+	int fds[1] = {-1};
+	size_t n_fds = 0;
+	int n = fd_recv(s->trees_fd, fds, 1, &n_fds, &m, sizeof(m), NULL);
+
+	if (n == (int)sizeof(m)) {
+		a.code = -serve_tree(s, &m, fds, n_fds);
+		if (send(s->trees_fd, &a, sizeof(a), MSG_NOSIGNAL) != (ssize_t)sizeof(a))
+			n = -1;
+	}
+	fd_close(fds[0]);
+	if (n != (int)sizeof(m))
+		fd_replace(&s->trees_fd, -1);
+}
+
 /* fds: window, socket, which is taken, and perhaps a file. */
 static int bounce(struct server *s, const struct fsd_control *m, int *fds, size_t n_fds,
 		  struct err *err)
@@ -278,6 +307,8 @@ static int serve_control(struct server *s, const struct fsd_control *m, int *fds
 		return answer_suspend(s, fds[0]);
 	else if (m->what == FSD_RESUME && n_fds == 0)
 		return resume(s), 0;
+	else if (m->what == FSD_TREES && n_fds == 1)
+		return fd_replace(&s->trees_fd, fd_take(&fds[0])), 0;
 	else
 		return -1;
 	for (size_t i = 0; has_queues && i < N_FDS; i++)
@@ -304,6 +335,7 @@ void fsd_serve(struct fsd *f, const struct guest_memory *memory, int control_fd)
 	struct server s = {.fsd = f,
 			   .memory = memory,
 			   .control_fd = control_fd,
+			   .trees_fd = -1,
 			   .kick_fds = {-1, -1},
 			   .irq_fd = -1,
 			   .bounce_fd = -1};
@@ -311,8 +343,11 @@ void fsd_serve(struct fsd *f, const struct guest_memory *memory, int control_fd)
 
 	for (;;) {
 		const struct timespec now = {0};
-		struct pollfd fds[N_POLL] = {
-			{-1, 0, 0}, {-1, 0, 0}, {control_fd, POLLIN, 0}, {-1, POLLIN, 0}};
+		struct pollfd fds[N_POLL] = {{-1, 0, 0},
+					     {-1, 0, 0},
+					     {control_fd, POLLIN, 0},
+					     {-1, POLLIN, 0},
+					     {s.trees_fd, POLLIN, 0}};
 		bool busy = false;
 
 		for (unsigned int q = 0; q < FSD_QUEUES && !s.suspended; q++) {
@@ -332,6 +367,8 @@ void fsd_serve(struct fsd *f, const struct guest_memory *memory, int control_fd)
 					       s.pending[q];
 		if (fds[CONTROL].revents && on_control(&s) < 0)
 			break;
+		if (fds[TREES].revents)
+			on_trees(&s);
 		for (unsigned int q = 0; q < FSD_QUEUES; q++)
 			if (s.pending[q] && !s.suspended)
 				serve_queue(&s, q);
@@ -339,6 +376,7 @@ void fsd_serve(struct fsd *f, const struct guest_memory *memory, int control_fd)
 			serve_bounce(&s);
 	}
 	stop(&s);
+	fd_close(s.trees_fd);
 }
 
 /* --- the process --- */
@@ -359,7 +397,7 @@ static int set_up(const struct fsd_spawn_config *config, int control_fd, int tre
 static void __attribute__((noreturn))
 run_child(const struct fsd_spawn_config *config, int control_fd, int tree_fd)
 {
-	struct server s = {.control_fd = control_fd};
+	struct server s = {.control_fd = control_fd, .trees_fd = -1};
 	struct err err = ERR_INIT;
 	struct fsd *f;
 	int rc = set_up(config, control_fd, tree_fd, &f, &err);
@@ -370,10 +408,31 @@ run_child(const struct fsd_spawn_config *config, int control_fd, int tree_fd)
 	_exit(rc < 0 ? 1 : 0);
 }
 
+/* A pair, the server's end of which waits for it in its control socket. Returns the other one. */
+static int open_trees(int control_fd, struct err *err)
+{
+	const struct fsd_control m = {.what = FSD_TREES};
+	CLOSE_FD int ours = -1;
+	CLOSE_FD int theirs = -1;
+	int pair[2], rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, "socketpair");
+	ours = pair[0];
+	theirs = pair[1];
+	rc = fd_set_nonblock(ours, 1, err);
+	if (rc == 0)
+		rc = fd_send(control_fd, &theirs, 1, &m, sizeof(m), err);
+	return rc < 0 ? rc : fd_take(&ours);
+}
+
 int fsd_spawn(const struct fsd_spawn_config *config, struct fsd_server *ret, struct err *err)
 {
 	int sockets[2], pid_fd = -1;
 	CLOSE_FD int tree = -1;
+	CLOSE_FD int ours = -1;
+	CLOSE_FD int theirs = -1;
+	CLOSE_FD int trees = -1;
 	pid_t pid;
 
 	tree = fsd_cell_tree(config->dir_fd, config->readonly, config->submounts, err);
@@ -381,15 +440,20 @@ int fsd_spawn(const struct fsd_spawn_config *config, struct fsd_server *ret, str
 		return tree;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return err_sys(err, "socketpair");
+	ours = sockets[0];
+	theirs = sockets[1];
+	trees = open_trees(ours, err);
+	if (trees < 0)
+		return trees;
 	pid = fsd_cell_fork(&pid_fd, err);
 	if (pid == 0)
-		run_child(config, sockets[1], tree);
-	fd_close(sockets[1]);
-	if (pid < 0) {
-		fd_close(sockets[0]);
+		run_child(config, theirs, tree);
+	if (pid < 0)
 		return pid;
-	}
-	*ret = (struct fsd_server){.pid = pid, .pid_fd = pid_fd, .control_fd = sockets[0]};
+	*ret = (struct fsd_server){.pid = pid,
+				   .pid_fd = pid_fd,
+				   .control_fd = fd_take(&ours),
+				   .trees_fd = fd_take(&trees)};
 	return 0;
 }
 
@@ -398,15 +462,42 @@ int fsd_server_wait(const struct fsd_server *s, struct err *err)
 	struct fsd_control m;
 	ssize_t n;
 
+	/* One that ends before it takes the other socket resets this one; what it said is still there. */
 	do {
 		n = recv(s->control_fd, &m, sizeof(m), 0);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n != (ssize_t)sizeof(m) || (m.what == FSD_FAILED && m.code <= 0))
 		return err_set(err, EIO, "the file server ended while it started");
 	if (m.what == FSD_READY)
 		return 0;
 	m.text[sizeof(m.text) - 1] = '\0';
 	return err_set(err, m.code, "file server: %s", m.text);
+}
+
+int fsd_tree_ask(int trees_fd, const char *name, int fd, struct err *err)
+{
+	struct fsd_tree_request m = {.add = fd >= 0};
+
+	if (strlen(name) > FSD_TREE_NAME_MAX)
+		return err_code(err, ENAMETOOLONG, "tree '%s'", name);
+	memcpy(m.name, name, strlen(name));
+	return fd_send(trees_fd, &fd, fd >= 0, &m, sizeof(m), err);
+}
+
+int fsd_tree_answered(int trees_fd, int *ret_code)
+{
+	struct fsd_tree_answer a;
+	ssize_t n;
+
+	do {
+		n = recv(trees_fd, &a, sizeof(a), MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	if (n != (ssize_t)sizeof(a) || a.code < 0)
+		return -EPIPE;
+	*ret_code = a.code;
+	return 1;
 }
 
 /*
@@ -421,6 +512,7 @@ void fsd_server_end(struct fsd_server *s)
 	if (s->pid <= 0)
 		return;
 	fd_close(s->control_fd);
+	fd_close(s->trees_fd);
 	while (poll(&end, 1, END_MS) < 0 && errno == EINTR)
 		;
 	while (waitpid(s->pid, NULL, WNOHANG) < 0 && errno == EINTR)

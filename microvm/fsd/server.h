@@ -19,11 +19,12 @@ struct fsd_server {
 	pid_t pid;
 	int pid_fd;     /* readable when it has ended */
 	int control_fd; /* struct fsd_control, close-on-exec */
+	int trees_fd;   /* struct fsd_tree_request, close-on-exec, non-blocking */
 };
 
 #define FSD_SERVER_INIT                                                                            \
 	{                                                                                          \
-		-1, -1, -1                                                                         \
+		-1, -1, -1, -1                                                                     \
 	}
 
 struct fsd_spawn_config {
@@ -40,6 +41,14 @@ int fsd_spawn(const struct fsd_spawn_config *config, struct fsd_server *ret,
 
 /* Waits until the server is in its cell and serves; the reason when it could not. */
 int fsd_server_wait(const struct fsd_server *s, struct err *err) MUST_CHECK;
+
+/*
+ * By trees_fd: a tree is added (fd >= 0: the top, of a mount that fsd_cell_tree would make; borrowed) or
+ * removed while the server is at work. Answers come in turn: fsd_tree_answered returns 1 with *ret_code 0 or a positive errno, 0 when there is none yet,
+ * -EPIPE when there will be none.
+ */
+int fsd_tree_ask(int trees_fd, const char *name, int fd, struct err *err) MUST_CHECK;
+int fsd_tree_answered(int trees_fd, int *ret_code) MUST_CHECK;
 
 /* Ends the server and waits for its end. Nothing for FSD_SERVER_INIT. */
 void fsd_server_end(struct fsd_server *s);

@@ -12,13 +12,18 @@
 #include <errno.h>
 #include <linux/fuse.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "microvm/fsd/control.h"
+#include "microvm/fsd/sandbox.h"
 #include "microvm/fsd/server.h"
 #include "microvm/virtio/fs.h"
 #include "tests/unit/base/tmp.h"
@@ -410,6 +415,7 @@ static void test_vmm_dies(void **state)
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 	fd_close(server.pid_fd);
+	fd_close(server.trees_fd);
 	server = (struct fsd_server)FSD_SERVER_INIT;
 }
 
@@ -519,6 +525,137 @@ static void test_saved(void **state)
 	assert_true(look_up("file"));
 }
 
+/* ---- further trees ---- */
+
+/* Waits for the server's answer. */
+static int tree_code(void)
+{
+	struct pollfd p = {server.trees_fd, POLLIN, 0};
+	int code = -1;
+
+	assert_int_equal(poll(&p, 1, 60000), 1);
+	assert_int_equal(fsd_tree_answered(server.trees_fd, &code), 1);
+	return code;
+}
+
+static int add_tree(const char *name, const char *path)
+{
+	int dir = openat(tmp_fd, path, O_PATH | O_CLOEXEC);
+	struct err err = ERR_INIT;
+	int fd = fsd_cell_tree(dir, false, true, &err);
+
+	if (fd < 0 || fsd_tree_ask(server.trees_fd, name, fd, &err) < 0)
+		fail_msg("%s", err.msg);
+	fd_close(fd);
+	fd_close(dir);
+	return tree_code();
+}
+
+static int remove_tree(const char *name)
+{
+	assert_int_equal(fsd_tree_ask(server.trees_fd, name, -1, NULL), 0);
+	return tree_code();
+}
+
+/* In its cell the server has them beside its root, which the host's directory is not in. */
+static void test_trees(void **state)
+{
+	const struct fuse_entry_out *e = answered();
+	struct fuse_open_in open_in = {.flags = O_RDWR};
+	uint64_t top;
+
+	(void)state;
+	assert_int_equal(mkdirat(tmp_fd, "more", 0755), 0);
+	tmp_write("more/data", "data");
+	start(false);
+	assert_int_equal(add_tree("more", "more"), 0);
+	assert_int_equal(add_tree("more", "more"), EEXIST);
+	assert_int_equal(add_tree("..", "more"), EINVAL);
+	top = look_up("more");
+	assert_int_equal(request(FUSE_LOOKUP, top, "data", 5), 0);
+	assert_int_equal(request(FUSE_OPEN, e->nodeid, &open_in, sizeof(open_in)), 0);
+	assert_int_equal(request(FUSE_LOOKUP, top, "..", 3), -EINVAL);
+	/* The device is reset, and the tree is still there. */
+	fake_reset(&guest);
+	fake_start(&guest, 0);
+	assert_int_equal(init(), 0);
+	assert_int_equal(look_up("more"), top);
+	assert_int_equal(remove_tree("more"), 0);
+	assert_int_equal(remove_tree("more"), ENOENT);
+	assert_int_equal(request(FUSE_LOOKUP, 1, "more", 5), -ENOENT);
+	assert_true(look_up("file"));
+}
+
+/* In mounts of its own: a file system is shared as a tree, and can be unmounted nevertheless. */
+static int share_mount(const char *path)
+{
+	struct err err = ERR_INIT;
+	int dir, fd, code = -1;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("hull", path, "tmpfs", 0, "size=1m") < 0)
+		return 1;
+	dir = open(path, O_PATH | O_CLOEXEC);
+	fd = fsd_cell_tree(dir, false, true, &err);
+	if (fd < 0 || fsd_tree_ask(server.trees_fd, "more", fd, &err) < 0)
+		return 2;
+	fd_close(fd);
+	fd_close(dir);
+	while (fsd_tree_answered(server.trees_fd, &code) == 0)
+		(void)poll(&(struct pollfd){server.trees_fd, POLLIN, 0}, 1, 1000);
+	return code ? 3 : umount2(path, 0) < 0 ? 4 : 0;
+}
+
+static void test_trees_are_the_servers(void **state)
+{
+	char path[128];
+	int status, none = 0;
+
+	(void)state;
+	start(false);
+	assert_int_equal(mkdirat(tmp_fd, "more", 0755), 0);
+	(void)snprintf(path, sizeof(path), "%s/more", tmp_path);
+	for (int i = 0; i < 2; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(share_mount(path));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		assert_true(look_up("more"));
+		assert_int_equal(remove_tree("more"), 0);
+	}
+	assert_int_equal(kill(server.pid, SIGKILL), 0);
+	assert_int_equal(waitpid(server.pid, NULL, 0), server.pid);
+	server.pid = -1;
+	assert_int_equal(fsd_tree_answered(server.trees_fd, &none), -EPIPE);
+	assert_true(fsd_tree_ask(server.trees_fd, "more", -1, NULL) < 0);
+	fd_close(server.trees_fd);
+	fd_close(server.control_fd);
+	fd_close(server.pid_fd);
+}
+
+/* What is no request ends that conversation, and not the server. */
+static void test_trees_nonsense(void **state)
+{
+	struct fsd_tree_request bad = {.add = false};
+	struct pollfd p = {-1, POLLIN, 0};
+
+	(void)state;
+	start(false);
+	memset(bad.name, 'a', sizeof(bad.name));
+	assert_int_equal(send(server.trees_fd, &bad, sizeof(bad), 0), sizeof(bad));
+	assert_int_equal(tree_code(), EINVAL);
+	bad = (struct fsd_tree_request){.add = true, .name = "more"};
+	assert_int_equal(send(server.trees_fd, &bad, sizeof(bad), 0), sizeof(bad));
+	assert_int_equal(tree_code(), EINVAL);
+	assert_int_equal(send(server.trees_fd, "x", 1, 0), 1);
+	p.fd = server.trees_fd;
+	assert_int_equal(poll(&p, 1, 60000), 1);
+	assert_true(p.revents & POLLHUP);
+	assert_true(look_up("file"));
+}
+
 /* No cell, no server. */
 static void test_cell_impossible(void **state)
 {
@@ -610,6 +747,8 @@ int main(void)
 		private_test(test_wrong_index),  private_test(test_wrong_chains),
 		private_test(test_server_dies),  private_test(test_readonly),
 		private_test(test_saved),        private_test(test_large),
+		server_test(test_trees),         server_test(test_trees_are_the_servers),
+		server_test(test_trees_nonsense),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
