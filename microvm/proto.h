@@ -56,6 +56,7 @@ enum proto_op {
 	 * START. A stream without a token is /dev/null. TOKEN_TTY stands for all three of a process
 	 * with a terminal. The bundle is PROTO_GUEST_DIR/bundles/ID: a relative root.path begins there.
 	 * The size of a terminal is set after it was made; process.consoleSize is there from the start.
+	 * To join another container's namespace, its path is PROTO_GUEST_DIR/processes/ID/ns/….
 	 */
 	PROTO_CREATE,
 	PROTO_START,       /* ID */

@@ -5,7 +5,8 @@
  * leaves its result in memory that it shares with the agent.
  *
  * Guest directory: containers/ is hull's state, bundles/ID the bundle of container ID (a relative
- * root.path is looked for there), agent/ the agent's own.
+ * root.path is looked for there), processes/ID a link to the directory of its first process in procfs,
+ * agent/ the agent's own.
  */
 #ifndef HULL_GUEST_H
 #define HULL_GUEST_H

@@ -30,9 +30,11 @@ static int open_guest(struct guest *g, struct err *err)
 {
 	FREE char *agent = mem_xprintf("%s/agent", g->place.dir);
 	FREE char *state = mem_xprintf("%s/containers", g->place.dir);
+	FREE char *processes = mem_xprintf("%s/processes", g->place.dir);
 	int rc;
 
 	if ((rc = path_mkdirs(agent, 0700, err)) < 0 ||
+	    (rc = path_mkdirs(processes, 0700, err)) < 0 ||
 	    (rc = runtime_open(state, CGROUP_MANAGER_CGROUPFS, true, &g->rt, err)) < 0)
 		return rc;
 	return loop_new(&g->loop, err);

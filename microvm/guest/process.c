@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "microvm/guest/guest.h"
@@ -99,11 +100,32 @@ void process_free_all(struct guest *g)
 		process_free(g, g->processes);
 }
 
+/* Its directory of procfs under the container's id, by which others join its namespaces. */
+static char *link_of(const struct guest *g, const struct process *p)
+{
+	return mem_xprintf("%s/processes/%s", g->place.dir, p->container);
+}
+
+static void make_link(struct guest *g, const struct process *p)
+{
+	FREE char *path = link_of(g, p);
+	FREE char *target = mem_xprintf("/proc/%d", (int)p->pid);
+	struct err e = ERR_INIT;
+
+	(void)unlink(path);
+	if (symlink(target, path) == 0)
+		return;
+	(void)err_sys(&e, "symlink '%s'", path);
+	guest_log(g, "no other container can join '%s': %s", p->container, e.msg);
+}
+
 void process_started(struct guest *g, struct process *p, pid_t pid)
 {
 	p->pid = pid;
-	if (!p->exec)
-		p->oom_watch = oom_watch_new(g, p->container);
+	if (p->exec)
+		return;
+	p->oom_watch = oom_watch_new(g, p->container);
+	make_link(g, p);
 }
 
 /* ---- the end ---- */
@@ -224,6 +246,12 @@ static void reap_orphan(struct guest *g, pid_t pid)
 
 	job_reap(g);
 	p = find_pid(g, pid);
+	/* Before its number can be another's. */
+	if (p && !p->exec) {
+		FREE char *path = link_of(g, p);
+
+		(void)unlink(path);
+	}
 	if (waitpid(pid, &status, WNOHANG) != pid || !p)
 		return;
 	ended(g, p, status);
