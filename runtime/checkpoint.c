@@ -23,6 +23,11 @@ static int check(const struct container *c, struct err *err)
 		return err_set(err, EOPNOTSUPP,
 			       "checkpoint is not supported yet for containers made of namespaces, "
 			       "only for those in virtual machines");
+	if (c->sandbox)
+		return err_set(err, EOPNOTSUPP,
+			       "checkpoint: container '%s' is in the virtual machine of sandbox "
+			       "'%s': not supported",
+			       c->id, c->sandbox);
 	if (c->status == CONTAINER_RUNNING)
 		return 0;
 	return err_set(err, c->status == CONTAINER_STOPPED ? ESRCH : EBUSY,
@@ -37,6 +42,7 @@ static int ask(const struct container *c, const struct vm_image_maker *m, bool l
 	const struct timeval patience = {0};
 	CLOSE_FD int answer_fd = vm_control_file("answer", "", 0, err);
 	const int fds[] = {m->state_fd, m->memory_fd, answer_fd};
+	struct vm_control_request r = vm_control_about(c, VM_CONTROL_CHECKPOINT);
 	CLOSE_FD int sock = answer_fd < 0 ? answer_fd : vm_control_connect(c, err);
 	uint32_t number = 0;
 	int rc;
@@ -45,8 +51,8 @@ static int ask(const struct container *c, const struct vm_image_maker *m, bool l
 		return sock;
 	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
 		return err_sys(err, "lift the time limit for the virtual machine's answer");
-	rc = vm_control_send(sock, VM_CONTROL_CHECKPOINT, 0, leave_running, fds, ARRAY_SIZE(fds),
-			     err);
+	r.flag = leave_running;
+	rc = vm_control_send(sock, &r, fds, ARRAY_SIZE(fds), err);
 	if (rc < 0 || (rc = vm_control_receive(sock, &number, err)) < 0)
 		return rc;
 	return vm_control_read_text(answer_fd, id, err);

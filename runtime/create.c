@@ -31,6 +31,7 @@
 #include "runtime/state.h"
 #include "runtime/sync.h"
 #include "runtime/vm_config.h"
+#include "runtime/vm_member.h"
 #include "runtime/vm_net.h"
 
 /* ---- everything that has no side effect ---- */
@@ -85,27 +86,46 @@ static int refuse_restore(struct err *err)
 		       "those in virtual machines");
 }
 
+/* Namespaces, a machine of its own, or that of its sandbox. */
+static int choose(struct setup *s, const char *id, struct err *err)
+{
+	bool vm;
+	int rc = isolation_choose(s->spec, s->rt->prefers_vm, &vm, err), joins;
+
+	if (rc < 0 || (joins = vm_member_find(s, id, vm, err)) < 0)
+		return rc < 0 ? rc : joins;
+	if (joins)
+		return 0;
+	if (!vm && s->options->image_path)
+		return refuse_restore(err);
+	return vm ? vm_setup_load(s, err) : 0;
+}
+
+/* With the namespaces open that are joined. */
+static int check_namespaces(struct setup *s, struct err *err)
+{
+	if (s->member)
+		return vm_member_load(s, err);
+	return s->vm ? vm_net_check(s->space_fds[NS_NETWORK], s->rt->proc_fd, err) : 0;
+}
+
 static int load(struct setup *s, const char *id, bool foreground, struct buf *text, struct err *err)
 {
 	const struct create_options *o = s->options;
-	bool vm;
 	int rc;
 
 	if ((rc = container_check_id(id, err)) < 0 || (rc = load_spec(s, text, err)) < 0 ||
-	    (rc = isolation_choose(s->spec, s->rt->prefers_vm, &vm, err)) < 0 ||
-	    (!vm && o->image_path && (rc = refuse_restore(err)) < 0) || (vm && (rc = vm_setup_load(s, err)) < 0))
+	    (rc = choose(s, id, err)) < 0)
 		return rc;
 	s->spec->rootfs.no_pivot = o->no_pivot;
 	s->child.process = s->spec->has_process ? &s->spec->process : NULL;
 	/* In a virtual machine these are made inside. */
-	s->child.seccomp = vm ? NULL : s->spec->seccomp;
-	s->child.in_userns = !vm && s->spec->spaces.kind[NS_USER].listed;
+	s->child.seccomp = setup_in_vm(s) ? NULL : s->spec->seccomp;
+	s->child.in_userns = !setup_in_vm(s) && s->spec->spaces.kind[NS_USER].listed;
 	if ((rc = child_check(&s->child, foreground, o->console_socket, o->preserve_fds, err)) < 0)
 		return rc;
 	rc = ns_spaces_open(&s->spec->spaces, s->space_fds, err);
-	if (rc == 0 && vm)
-		rc = vm_net_check(s->space_fds[NS_NETWORK], s->rt->proc_fd, err);
-	return rc;
+	return rc < 0 ? rc : check_namespaces(s, err);
 }
 
 /* ---- the steps ---- */
@@ -138,8 +158,12 @@ static int make_state(struct setup *s, const char *id, const struct buf *text, b
 	c->owner = geteuid() == 0 ? mem_xstrdup("root") : mem_xprintf("%u", geteuid());
 	c->cgroup_manager = s->rt->cgroup_manager;
 	c->cgroup_path = cgroup_path_of(spec, id);
-	c->is_vm = s->vm;
-	c->own_pid_ns = !s->vm && spec->spaces.kind[NS_PID].listed &&
+	c->is_vm = setup_in_vm(s);
+	if (s->member)
+		c->sandbox = mem_xstrdup(s->member->sandbox->id);
+	if (s->vm && s->vm->image.guest_id)
+		c->guest_id = mem_xstrdup(s->vm->image.guest_id);
+	c->own_pid_ns = !setup_in_vm(s) && spec->spaces.kind[NS_PID].listed &&
 			!spec->spaces.kind[NS_PID].path;
 	c->has_process = spec->has_process;
 	c->annotations = copy_annotations(spec);
@@ -241,11 +265,14 @@ static int delegate_cgroup(struct setup *s, struct err *err)
 
 static int make_cgroup(struct setup *s, struct err *err)
 {
-	const struct cgroup_limits on_host = vm_config_on_host(&s->spec->limits);
-	int rc = cgroup_create(s->cgroup, s->vm ? &on_host : &s->spec->limits, err);
+	const struct cgroup_limits none = {0}, of_machine = vm_config_on_host(&s->spec->limits);
+	const struct cgroup_limits *limits = s->member ? &none
+					     : s->vm   ? &of_machine
+						       : &s->spec->limits;
+	int rc = cgroup_create(s->cgroup, limits, err);
 
 	s->made_cgroup = rc == 0;
-	return rc == 0 && !s->vm ? delegate_cgroup(s, err) : rc;
+	return rc == 0 && !setup_in_vm(s) ? delegate_cgroup(s, err) : rc;
 }
 
 static pid_t clone_child(struct setup *s, int v2, struct err *err)
@@ -268,6 +295,16 @@ static pid_t clone_vm(struct setup *s, int v2, struct err *err)
 	return ns_clone(&no_spaces, fds, v2, &s->child.pidfd, &s->born_in_v2, err);
 }
 
+/* What stands in for a process of the sandbox's machine has nothing of its own. */
+static pid_t clone_member(struct setup *s, int v2, struct err *err)
+{
+	static const struct ns_spaces no_spaces;
+	int fds[NS_KIND_MAX];
+
+	memset(fds, -1, sizeof(fds));
+	return ns_clone(&no_spaces, fds, v2, &s->child.pidfd, &s->born_in_v2, err);
+}
+
 static int fork_child(struct setup *s, struct err *err)
 {
 	int v2, rc;
@@ -283,12 +320,16 @@ static int fork_child(struct setup *s, struct err *err)
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return err_sys(err, "prctl PR_SET_DUMPABLE");
 
-	pid_t pid = s->vm ? clone_vm(s, v2, err) : clone_child(s, v2, err);
+	pid_t pid = s->vm       ? clone_vm(s, v2, err)
+		    : s->member ? clone_member(s, v2, err)
+				: clone_child(s, v2, err);
 
 	if (pid < 0)
 		return pid;
 	if (pid == 0 && s->vm)
 		vm_init_main(s);
+	if (pid == 0 && s->member)
+		vm_member_main(s);
 	if (pid == 0)
 		init_main(s);
 	s->child.pid = s->container->pid = pid;
@@ -392,6 +433,8 @@ static int prepare_resources(struct setup *s, struct err *err)
 		return rc;
 	if (s->vm)
 		return vm_setup_prepare(s, err);
+	if (s->member)
+		return vm_member_prepare(s, err);
 	if ((rc = child_build_filter(&s->child, s->rt, err)) < 0 ||
 	    (rc = fill_cgroup_view(s, err)) < 0)
 		return rc;
@@ -455,6 +498,8 @@ void setup_undo(struct setup *s)
 		vm_pidns_undo(&s->vm->pidns);
 		vm_net_release(s->spec);
 	}
+	if (s->member && s->container)
+		vm_member_leave(s->rt, s->member->sandbox->id, s->container->id);
 	if (s->joined_rdt) {
 		const struct rdt_config rdt = rdt_config_of(s->container->id, s->spec->rdt);
 
@@ -481,6 +526,7 @@ void setup_release(struct setup *s)
 		fd_replace(&s->space_fds[k], -1);
 	ns_rootfs_free(s->rootfs);
 	vm_setup_free(s->vm);
+	vm_member_free(s->member);
 	fd_replace(&s->fifo_fd, -1);
 	child_release(&s->child);
 	container_close(s->container);

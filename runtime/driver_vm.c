@@ -33,7 +33,8 @@
 #include "runtime/vm_share.h"
 
 #define SHARE_DIR "share" /* in the state directory; where the tree is mounted */
-static int check_environment(const struct setup *s, struct err *err)
+
+int vm_check_environment(const struct setup *s, struct err *err)
 {
 	if (s->options->preserve_fds > 0 || getenv("LISTEN_FDS"))
 		return err_set(err, ENOTSUP,
@@ -64,7 +65,8 @@ int vm_setup_load(struct setup *s, struct err *err)
 	vm->pidns = (struct vm_pidns)VM_PIDNS_INIT;
 	vm->from = (struct vm_template)VM_TEMPLATE_INIT;
 	s->vm = vm;
-	if ((rc = check_environment(s, err)) < 0 || (rc = vm_config_check(s->spec, err)) < 0 ||
+	if ((rc = vm_check_environment(s, err)) < 0 ||
+	    (rc = vm_config_check(s->spec, false, err)) < 0 ||
 	    (rc = vm_machine_choose(s->spec, m, err)) < 0)
 		return rc;
 	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -82,7 +84,7 @@ int vm_setup_load(struct setup *s, struct err *err)
 static int write_config(struct setup *s, struct err *err)
 {
 	BUF text = BUF_INIT;
-	int rc = vm_config_for_guest(s->spec, &text, err);
+	int rc = vm_config_for_guest(s->spec, NULL, &text, err);
 
 	if (rc < 0)
 		return rc;
@@ -152,7 +154,7 @@ static int enter_namespaces(struct setup *s, struct err *err)
 	return ns_enter(&spaces, s->space_fds, err);
 }
 
-static int set_terminal(struct setup *s, struct err *err)
+int vm_set_terminal(struct setup *s, struct err *err)
 {
 	CLOSE_FD int master = -1;
 	CLOSE_FD int slave = -1;
@@ -281,7 +283,7 @@ static int set_up(struct setup *s, struct err *err)
 	if ((rc = init_run_hooks(s, err)) < 0 ||
 	    (rc = vm_net_take(&s->vm->network, &s->vm->network_fd, err)) < 0)
 		return rc;
-	if (s->spec->has_process && s->spec->process.terminal && (rc = set_terminal(s, err)) < 0)
+	if (s->spec->has_process && s->spec->process.terminal && (rc = vm_set_terminal(s, err)) < 0)
 		return rc;
 	return become_vmm(s, share, err);
 }

@@ -23,6 +23,11 @@ struct vm_setup {
 	struct vm_template from; /* in place of a boot, if all goes well */
 };
 
+/* P: what the caller would hand on to a container that is not in a virtual machine. */
+int vm_check_environment(const struct setup *s, struct err *err) MUST_CHECK;
+/* C: makes the container's terminal, sends its master, and has the slave as 0 to 2. */
+int vm_set_terminal(struct setup *s, struct err *err) MUST_CHECK;
+
 /* P, before any side effect: checks the configuration, finds the files, opens them and /dev/kvm. */
 int vm_setup_load(struct setup *s, struct err *err) MUST_CHECK;
 

@@ -211,7 +211,9 @@ static int watch_oom(struct watch *w, struct err *err)
 
 	if (fd < 0)
 		return fd;
-	rc = vm_control_send(fd, VM_CONTROL_OOM, 0, false, NULL, 0, err);
+	const struct vm_control_request r = vm_control_about(w->c, VM_CONTROL_OOM);
+
+	rc = vm_control_send(fd, &r, NULL, 0, err);
 	return rc < 0 ? rc : fd_take(&fd);
 }
 

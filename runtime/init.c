@@ -162,8 +162,8 @@ static int start_hooks(struct setup *s, struct err *err)
 /* Without a process there is nothing to execute, but create is legal: start will say so. */
 static int wait_without_process(struct setup *s, struct err *err)
 {
-	int rc = launch_close_descriptors(s->child.preserve_fds, s->child.sync[1], s->fifo_fd,
-					  s->rt->proc_fd, err);
+	const int keep[] = {s->child.sync[1], s->fifo_fd, -1};
+	int rc = launch_close_descriptors(s->child.preserve_fds, keep, s->rt->proc_fd, err);
 
 	if (rc < 0)
 		return rc;

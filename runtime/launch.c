@@ -147,10 +147,10 @@ static int close_between(int proc_fd, unsigned int first, unsigned int last, str
 	return close_listed(proc_fd, first, last, err);
 }
 
-int launch_close_descriptors(unsigned int preserve_fds, int keep1, int keep2, int proc_fd,
+int launch_close_descriptors(unsigned int preserve_fds, const int keep_fds[static 3], int proc_fd,
 			     struct err *err)
 {
-	int keep[] = {keep1, keep2, log_fd()};
+	int keep[] = {keep_fds[0], keep_fds[1], keep_fds[2], log_fd()};
 	unsigned int from = 3 + preserve_fds;
 	int rc;
 
@@ -201,12 +201,12 @@ static int drop_privileges(struct launch *l, struct err *err)
 
 int launch_prepare(struct launch *l, struct err *err)
 {
+	const int keep[] = {l->sync, l->fifo_fd, -1};
 	int rc;
 
 	if ((rc = make_env(l, err)) < 0 || (rc = ns_process_scheduling(l->process, err)) < 0 ||
 	    (rc = ns_process_labels(l->proc_fd, l->process, err)) < 0 ||
-	    (rc = launch_close_descriptors(l->preserve_fds, l->sync, l->fifo_fd, l->proc_fd, err)) <
-		    0)
+	    (rc = launch_close_descriptors(l->preserve_fds, keep, l->proc_fd, err)) < 0)
 		return rc;
 	/* A relative args[0] counts from there; that it may be entered is for the credentials to say. */
 	(void)!chdir(l->process->cwd);

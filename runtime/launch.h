@@ -32,10 +32,10 @@ struct launch {
 int launch_preserved(unsigned int n, unsigned int *ret, struct err *err) MUST_CHECK;
 
 /*
- * C: closes every descriptor but 0 … 2 + preserve_fds, the two to keep (-1: none) and the log's;
+ * C: closes every descriptor but 0 … 2 + preserve_fds, the three to keep (-1: none) and the log's;
  * proc_fd, closed too, serves the fallback. The kept ones are close-on-exec.
  */
-int launch_close_descriptors(unsigned int preserve_fds, int keep1, int keep2, int proc_fd,
+int launch_close_descriptors(unsigned int preserve_fds, const int keep_fds[static 3], int proc_fd,
 			     struct err *err) MUST_CHECK;
 
 /*

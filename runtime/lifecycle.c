@@ -20,9 +20,11 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "runtime/hooks.h"
+#include "runtime/pod.h"
 #include "runtime/rdt.h"
 #include "runtime/state.h"
 #include "runtime/vm_control.h"
+#include "runtime/vm_member.h"
 #include "runtime/vm_net.h"
 
 static int open_with_cgroup(struct runtime *rt, const char *id, enum container_lock lock,
@@ -88,6 +90,22 @@ int container_kill(struct runtime *rt, const char *id, int sig, bool all, struct
 	return rc;
 }
 
+/*
+ * One that is not alone in its machine is frozen in the guest, and so is what stands for it here: that is
+ * what its status is read from.
+ */
+static int freeze_opened(const struct container *c, struct cgroup *cg, bool on, struct err *err)
+{
+	const enum vm_control_op op = on ? VM_CONTROL_PAUSE : VM_CONTROL_RESUME;
+	int rc = c->sandbox ? vm_control_call(c, op, 0, -1, NULL, err) : 0;
+
+	if (rc == 0)
+		rc = cgroup_freeze(cg, on, err);
+	if (rc < 0 && c->sandbox && on)
+		(void)!vm_control_call(c, VM_CONTROL_RESUME, 0, -1, NULL, NULL);
+	return rc;
+}
+
 static int freeze(struct runtime *rt, const char *id, bool on, struct err *err)
 {
 	struct container *c = NULL;
@@ -106,7 +124,7 @@ static int freeze(struct runtime *rt, const char *id, bool on, struct err *err)
 		rc = err_set(err, EOPNOTSUPP,
 			     "cannot pause or resume: cgroups are disabled for this container");
 	else
-		rc = cgroup_freeze(cg, on, err);
+		rc = freeze_opened(c, cg, on, err);
 	container_close(c);
 	return rc;
 }
@@ -192,7 +210,9 @@ int lifecycle_destroy(struct container *c, const struct spec *spec, struct err *
 		return rc;
 	if (spec && spec->rdt)
 		leave_rdt(c, spec->rdt);
-	if (spec && c->is_vm)
+	if (c->sandbox)
+		vm_member_leave(c->rt, c->sandbox, c->id);
+	else if (spec && c->is_vm)
 		vm_net_release(spec);
 	c->pid = 0;
 	c->status = CONTAINER_STOPPED;
@@ -209,6 +229,17 @@ int lifecycle_poststart(struct container *c, const struct spec *spec, struct err
 	if (rc < 0 && lifecycle_destroy(c, spec, &e) < 0)
 		log_warn("%s, going on", e.msg);
 	return rc;
+}
+
+/* It may have been one of its own, or that of its sandbox, whose network is none of its. */
+static void leave_machine(struct runtime *rt, const char *id, const struct spec *spec)
+{
+	struct pod_place place = {0};
+
+	if (pod_place_of(spec, id, &place, NULL) == 0 && place.sandbox)
+		vm_member_leave(rt, place.sandbox, id);
+	else
+		vm_net_release(spec);
 }
 
 /*
@@ -237,7 +268,7 @@ static int delete_remains(struct runtime *rt, const char *id, struct err *err)
 		    cgroup_remove_empty(cg, &e) < 0)
 			log_warn("%s, going on", e.msg);
 		cgroup_free(cg);
-		vm_net_release(spec);
+		leave_machine(rt, id, spec);
 		hooks_run_all(&spec->hooks, HOOK_POSTSTOP, &c, "stopped");
 	}
 	rc = state_remove(&c, err);

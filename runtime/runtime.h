@@ -54,7 +54,9 @@ struct container {
 	struct spec_annotation *annotations;
 	size_t n_annotations;
 	struct cgroup *cgroup; /* opened lazily by container_cgroup */
-	bool is_vm;            /* a virtual machine: pid is its hull-vmm */
+	bool is_vm;            /* in a virtual machine: pid is its hull-vmm, or stands in */
+	char *sandbox;         /* whose machine that is; NULL: the container's own */
+	char *guest_id;        /* what the guest calls it; NULL: the same */
 	bool own_pid_ns;       /* the container has a pid namespace of its own */
 	bool has_process;      /* config.json has a process: start can work */
 };

@@ -8,6 +8,7 @@
 #include "runtime/runtime.h"
 
 struct vm_setup;
+struct vm_member;
 
 struct setup {
 	struct runtime *rt;
@@ -17,6 +18,7 @@ struct setup {
 	struct cgroup *cgroup; /* the container's, borrowed */
 	struct child child;
 	struct vm_setup *vm; /* the container is a virtual machine; NULL: it is not */
+	struct vm_member *member; /* it joins that of its sandbox; NULL: it does not */
 
 	/* Inherited by the child. */
 	int space_fds[NS_KIND_MAX];
@@ -27,6 +29,12 @@ struct setup {
 	/* Done so far, undone in reverse on failure. */
 	bool made_birth_group, made_cgroup, joined_rdt, ran_hooks, announced;
 };
+
+/* What its process needs is made in a guest, not here. */
+static inline bool setup_in_vm(const struct setup *s)
+{
+	return s->vm || s->member;
+}
 
 /* C: everything between clone and execve. Does not return. */
 void init_main(struct setup *s) __attribute__((noreturn));

@@ -84,6 +84,8 @@ void container_close(struct container *c)
 	free(c->created);
 	free(c->owner);
 	free(c->cgroup_path);
+	free(c->sandbox);
+	free(c->guest_id);
 	free(c->id);
 	free(c);
 }
@@ -130,6 +132,10 @@ static void write_state(const struct container *c, bool ready, struct buf *text)
 	json_w_string(w, "cgroupPath", c->cgroup_path);
 	json_w_bool(w, "cgroupsDisabled", c->cgroup_manager == CGROUP_MANAGER_DISABLED);
 	json_w_bool(w, "virtualMachine", c->is_vm);
+	if (c->sandbox)
+		json_w_string(w, "sandbox", c->sandbox);
+	if (c->guest_id)
+		json_w_string(w, "guestId", c->guest_id);
 	json_w_bool(w, "ownPidNamespace", c->own_pid_ns);
 	json_w_bool(w, "hasProcess", c->has_process);
 	json_w_object(w, "annotations");
@@ -215,6 +221,17 @@ static int take_annotations(struct container *c, const struct json_node *root, s
 	return 0;
 }
 
+/* One that need not be there. */
+static int take_optional(const struct json_node *n, const char *key, char **ret, struct err *err)
+{
+	const char *s = NULL;
+	int rc = json_get_string(n, key, &s, err);
+
+	if (rc > 0)
+		*ret = mem_xstrdup(s);
+	return rc;
+}
+
 /* Fills c from state.json. *ret_ready: see write_state. */
 static int state_load(struct container *c, bool *ret_ready, struct err *err)
 {
@@ -237,6 +254,8 @@ static int state_load(struct container *c, bool *ret_ready, struct err *err)
 	    (rc = json_get_bool(root, "ready", ret_ready, err)) < 0 ||
 	    (rc = json_get_bool(root, "cgroupsDisabled", &disabled, err)) < 0 ||
 	    (rc = json_get_bool(root, "virtualMachine", &c->is_vm, err)) < 0 ||
+	    (rc = take_optional(root, "sandbox", &c->sandbox, err)) < 0 ||
+	    (rc = take_optional(root, "guestId", &c->guest_id, err)) < 0 ||
 	    (rc = json_get_bool(root, "ownPidNamespace", &c->own_pid_ns, err)) < 0 ||
 	    (rc = json_get_bool(root, "hasProcess", &c->has_process, err)) < 0 ||
 	    (rc = take_annotations(c, root, err)) < 0)

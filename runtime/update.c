@@ -103,7 +103,8 @@ static int apply(struct container *c, const struct spec_rdt *rdt,
 		 const struct update_change *change, const struct cgroup_limits *limits,
 		 struct err *err)
 {
-	const struct cgroup_limits on_host = vm_config_on_host(limits);
+	const struct cgroup_limits none = {0};
+	const struct cgroup_limits on_host = c->sandbox ? none : vm_config_on_host(limits);
 	struct last_step last = {.c = c, .resources = change->resources};
 	struct cgroup *cg;
 	int rc;
@@ -131,7 +132,7 @@ static int stage_and_apply(struct container *c, const struct spec *spec,
 	if (!rc)
 		rc = read_limits(json_root(overlay), change->resources, a, &limits, err);
 	if (!rc && c->is_vm)
-		rc = vm_config_check_limits(&limits, err);
+		rc = vm_config_check_limits(&limits, c->sandbox, err);
 	if (rc)
 		return rc;
 	update_merge(json_root(spec->doc), json_root(overlay), &text);

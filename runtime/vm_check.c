@@ -10,12 +10,19 @@
 #include "base/mem.h"
 #include "runtime/vm_config.h"
 
-static int check_namespaces(const struct spec *spec, struct err *err)
+/* In a pod these are another container's in the same guest: which one's, vm_member.c finds out. */
+static bool may_join(enum ns_kind kind, bool joins)
+{
+	return kind == NS_NETWORK ||
+	       (joins && (kind == NS_PID || kind == NS_IPC || kind == NS_UTS));
+}
+
+static int check_namespaces(const struct spec *spec, bool joins, struct err *err)
 {
 	static const enum ns_kind own[] = {NS_MOUNT, NS_PID, NS_NETWORK, NS_IPC, NS_UTS};
 
 	for (int k = 0; k < NS_KIND_MAX; k++) {
-		if (spec->spaces.kind[k].path && k != NS_NETWORK)
+		if (spec->spaces.kind[k].path && !may_join((enum ns_kind)k, joins))
 			return err_set(err, ENOTSUP,
 				       "linux.namespaces: a container in a virtual machine cannot "
 				       "join the %s namespace '%s' of the host",
@@ -111,7 +118,23 @@ static int check_rows(const struct row *rows, size_t n, struct err *err)
 	return 0;
 }
 
-int vm_config_check_limits(const struct cgroup_limits *l, struct err *err)
+/* What holds for the whole machine is not one container's of several. */
+static int check_limits_of_machine(const struct cgroup_limits *l, struct err *err)
+{
+	static const char why[] = "in a virtual machine of several containers it is the sandbox's";
+	const struct row rows[] = {
+		{given(l->cpuset_cpus), "linux.resources.cpu.cpus", why},
+		{given(l->cpuset_mems), "linux.resources.cpu.mems", why},
+		{l->block_weight.set || l->block_leaf_weight.set || l->n_block_weights > 0 ||
+			 l->n_read_bps > 0 || l->n_write_bps > 0 || l->n_read_iops > 0 ||
+			 l->n_write_iops > 0,
+		 "linux.resources.blockIO", why},
+	};
+
+	return check_rows(rows, ARRAY_SIZE(rows), err);
+}
+
+int vm_config_check_limits(const struct cgroup_limits *l, bool joins, struct err *err)
 {
 	const struct row rows[] = {
 		{l->n_rdma > 0, "linux.resources.rdma",
@@ -123,10 +146,12 @@ int vm_config_check_limits(const struct cgroup_limits *l, struct err *err)
 	};
 	int rc = check_unified(l, err);
 
+	if (rc == 0 && joins)
+		rc = check_limits_of_machine(l, err);
 	return rc < 0 ? rc : check_rows(rows, ARRAY_SIZE(rows), err);
 }
 
-int vm_config_check(const struct spec *spec, struct err *err)
+int vm_config_check(const struct spec *spec, bool joins, struct err *err)
 {
 	const struct row rows[] = {
 		{spec->seccomp && spec->seccomp->listener_path, "linux.seccomp.listenerPath",
@@ -143,10 +168,10 @@ int vm_config_check(const struct spec *spec, struct err *err)
 		{given(spec->rootfs.mount_label), "linux.mountLabel",
 		 "a virtual machine does not have the host's SELinux"},
 	};
-	int rc = check_namespaces(spec, err);
+	int rc = check_namespaces(spec, joins, err);
 
 	if (rc < 0 || (rc = check_devices(spec, err)) < 0 || (rc = check_mounts(spec, err)) < 0 ||
-	    (rc = vm_config_check_limits(&spec->limits, err)) < 0)
+	    (rc = vm_config_check_limits(&spec->limits, joins, err)) < 0)
 		return rc;
 	return check_rows(rows, ARRAY_SIZE(rows), err);
 }

@@ -69,11 +69,18 @@ static void write_options(struct json_writer *w, const struct json_node *options
 	json_w_end(w);
 }
 
+/* Caller frees. */
+static char *path_of_source(const struct vm_place *place, size_t i)
+{
+	return place ? mem_xprintf(VM_TREES_PATH "/%s/%s", place->id, place->mounts[i])
+		     : mem_xprintf(VM_SHARE_PATH "/m%zu", i);
+}
+
 static void write_bind(struct json_writer *w, const struct json_node *n, const struct ns_mount *of,
-		       size_t i, const struct vm_mount *m)
+		       const char *shared, const struct vm_mount *m)
 {
 	const char *below = m ? m->below : "";
-	FREE char *source = mem_xprintf(VM_SHARE_PATH "/m%zu%s", i, below);
+	FREE char *source = mem_xprintf("%s%s", shared, below);
 	FREE char *destination = mem_xprintf("%s%s", of->destination, below);
 
 	json_w_object(w, NULL);
@@ -86,7 +93,7 @@ static void write_bind(struct json_writer *w, const struct json_node *n, const s
 
 /* What is mounted below the source is shared as part of it, but has flags of its own. */
 static int write_binds(struct json_writer *w, const struct json_node *n, const struct ns_mount *of,
-		       size_t i, struct err *err)
+		       const char *shared, struct err *err)
 {
 	struct arena a = ARENA_INIT;
 	struct vm_mount *list;
@@ -94,16 +101,16 @@ static int write_binds(struct json_writer *w, const struct json_node *n, const s
 	int rc = vm_mounts_of(of->source, of->flags & MS_REC, &a, &list, &n_list, err);
 
 	if (rc == 0 && (n_list == 0 || of->copy_symlink))
-		write_bind(w, n, of, i, NULL);
+		write_bind(w, n, of, shared, NULL);
 	else if (rc == 0)
 		for (size_t k = 0; k < n_list; k++)
-			write_bind(w, n, of, i, &list[k]);
+			write_bind(w, n, of, shared, &list[k]);
 	arena_release(&a);
 	return rc;
 }
 
-static int write_mounts(const struct spec *spec, const struct json_node *mounts,
-			struct json_writer *w, struct err *err)
+static int write_mounts(const struct spec *spec, const struct vm_place *place,
+			const struct json_node *mounts, struct json_writer *w, struct err *err)
 {
 	size_t i = 0;
 	int rc = 0;
@@ -112,22 +119,44 @@ static int write_mounts(const struct spec *spec, const struct json_node *mounts,
 	json_each (n, mounts) {
 		const struct ns_mount *m = &spec->rootfs.mounts[i];
 
-		if (m->bind && m->source && rc == 0)
-			rc = write_binds(w, n, m, i, err);
-		else
+		if (m->bind && m->source && rc == 0) {
+			FREE char *shared = path_of_source(place, i);
+
+			rc = write_binds(w, n, m, shared, err);
+		} else {
 			json_w_node(w, NULL, n);
+		}
 		i++;
 	}
 	json_w_end(w);
 	return rc < 0 ? err_wrap(err, rc, "mounts") : 0;
 }
 
-static void write_namespaces(const struct json_node *list, struct json_writer *w)
+/* The namespace of another container in the guest. */
+static void write_joined(const char *type, const struct vm_place *place, struct json_writer *w)
+{
+	int kind = ns_kind_parse(type);
+
+	if (kind < 0 || !place->spaces[kind])
+		return;
+
+	FREE char *path = mem_xprintf(VM_PROCESSES_PATH "/%s/ns/%s", place->spaces[kind],
+				      ns_kind_file((enum ns_kind)kind));
+
+	json_w_string(w, "path", path);
+}
+
+static void write_namespaces(const struct json_node *list, const struct vm_place *place,
+			     struct json_writer *w)
 {
 	json_w_array(w, "namespaces");
 	json_each (n, list) {
+		const char *type = "";
+
 		json_w_object(w, NULL);
 		copy_members(w, n, (const char *const[]){"path", NULL});
+		if (place && json_get_string(n, "type", &type, NULL) > 0)
+			write_joined(type, place, w);
 		json_w_end(w);
 	}
 	json_w_end(w);
@@ -170,7 +199,19 @@ static void write_annotations(const struct json_node *annotations, struct json_w
 	json_w_end(w);
 }
 
-int vm_config_for_guest(const struct spec *spec, struct buf *ret, struct err *err)
+static void write_root(const struct spec *spec, const struct vm_place *place, struct json_writer *w)
+{
+	FREE char *path = place ? mem_xprintf(VM_TREES_PATH "/%s/%s", place->id, place->root)
+				: mem_xstrdup(VM_SHARE_PATH "/root");
+
+	json_w_object(w, "root");
+	json_w_string(w, "path", path);
+	json_w_bool(w, "readonly", spec->rootfs.readonly);
+	json_w_end(w);
+}
+
+int vm_config_for_guest(const struct spec *spec, const struct vm_place *place, struct buf *ret,
+			struct err *err)
 {
 	const struct json_node *root = json_root(spec->doc);
 	const struct json_node *hooks = json_get(root, "hooks");
@@ -183,11 +224,8 @@ int vm_config_for_guest(const struct spec *spec, struct buf *ret, struct err *er
 		     (const char *const[]){"root", "mounts", "hooks", "linux", "vm", "annotations",
 					   NULL});
 	write_annotations(json_get(root, "annotations"), w);
-	json_w_object(w, "root");
-	json_w_string(w, "path", VM_SHARE_PATH "/root");
-	json_w_bool(w, "readonly", spec->rootfs.readonly);
-	json_w_end(w);
-	rc = write_mounts(spec, json_get(root, "mounts"), w, err);
+	write_root(spec, place, w);
+	rc = write_mounts(spec, place, json_get(root, "mounts"), w, err);
 	if (json_get(hooks, "startContainer")) {
 		json_w_object(w, "hooks");
 		json_w_node(w, "startContainer", json_get(hooks, "startContainer"));
@@ -195,7 +233,7 @@ int vm_config_for_guest(const struct spec *spec, struct buf *ret, struct err *er
 	}
 	json_w_object(w, "linux");
 	copy_members(w, linux_, (const char *const[]){"namespaces", "resources", NULL});
-	write_namespaces(json_get(linux_, "namespaces"), w);
+	write_namespaces(json_get(linux_, "namespaces"), place, w);
 	if (json_get(linux_, "resources"))
 		write_resources(w, "resources", json_get(linux_, "resources"));
 	json_w_end(w);

@@ -16,29 +16,71 @@
 /* More than hull-vmm gives the guest: who does not answer by then is stopped or hangs. */
 #define PATIENCE_S 45
 
+static int has_ended(const struct container *c, struct err *err)
+{
+	return err_set(err, ESRCH, "the virtual machine of container '%s' has ended", c->id);
+}
+
+/* The socket in a state directory. */
+static int connect_in(int dir_fd, const struct container *c, struct err *err)
+{
+	FREE char *path = mem_xprintf("/proc/self/fd/%d/" VM_CONTROL_SOCKET, dir_fd);
+	int sock = sock_connect(path, SOCK_SEQPACKET, NULL);
+
+	if (sock == -ECONNREFUSED || sock == -ENOENT)
+		return has_ended(c, err);
+	return sock < 0 ? err_code(err, -sock, "virtual machine of container '%s'", c->id) : sock;
+}
+
+/* A machine that is paused as a whole would not answer. */
+static int connect_to_sandbox(const struct container *c, struct err *err)
+{
+	struct container *sandbox = NULL;
+	int rc = container_open(c->rt, c->sandbox, CONTAINER_LOCK_NONE, &sandbox, NULL);
+
+	if (rc < 0)
+		return has_ended(c, err);
+	if (sandbox->status == CONTAINER_PAUSED)
+		rc = err_set(err, EBUSY,
+			     "sandbox '%s' is paused, and the virtual machine of container '%s' "
+			     "with it",
+			     c->sandbox, c->id);
+	else
+		rc = connect_in(sandbox->dir_fd, c, err);
+	container_close(sandbox);
+	return rc;
+}
+
 int vm_control_connect(const struct container *c, struct err *err)
 {
 	/* What a paused one is asked for, it may do when it goes on, however late that is. */
-	const struct timeval patience = {.tv_sec = c->status == CONTAINER_PAUSED ? 0 : PATIENCE_S};
-	FREE char *path = mem_xprintf("/proc/self/fd/%d/" VM_CONTROL_SOCKET, c->dir_fd);
-	CLOSE_FD int sock = sock_connect(path, SOCK_SEQPACKET, NULL);
+	const bool is_paused = c->status == CONTAINER_PAUSED && !c->sandbox;
+	const struct timeval patience = {.tv_sec = is_paused ? 0 : PATIENCE_S};
+	CLOSE_FD int sock = c->sandbox ? connect_to_sandbox(c, err) : connect_in(c->dir_fd, c, err);
 
-	if (sock == -ECONNREFUSED || sock == -ENOENT)
-		return err_set(err, ESRCH, "the virtual machine of container '%s' has ended",
-			       c->id);
 	if (sock < 0)
-		return err_code(err, -sock, "virtual machine of container '%s'", c->id);
+		return sock;
 	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
 		return err_sys(err, "set a time limit for the virtual machine's answer");
 	return fd_take(&sock);
 }
 
-int vm_control_send(int sock, enum vm_control_op op, uint32_t number, bool flag, const int *fds,
+struct vm_control_request vm_control_about(const struct container *c, enum vm_control_op op)
+{
+	struct vm_control_request r = {.op = op};
+
+	/* An id is a file's name, so it has room. */
+	if (c->sandbox)
+		memcpy(r.container, c->id, strnlen(c->id, NAME_MAX));
+	return r;
+}
+
+int vm_control_send(int sock, const struct vm_control_request *request, const int *fds,
 		    size_t n_fds, struct err *err)
 {
-	const struct vm_control_request r = {
-		.version = VM_CONTROL_VERSION, .op = op, .number = number, .flag = flag};
+	struct vm_control_request r = *request;
 
+	r.version = VM_CONTROL_VERSION;
 	return fd_send(sock, fds, n_fds, &r, sizeof(r), err);
 }
 
@@ -76,10 +118,11 @@ int vm_control_receive(int sock, uint32_t *ret_number, struct err *err)
 int vm_control_call(const struct container *c, enum vm_control_op op, uint32_t number, int fd,
 		    struct buf *text, struct err *err)
 {
+	struct vm_control_request r = vm_control_about(c, op);
 	uint32_t answer;
 	int rc;
 
-	if (c->status == CONTAINER_PAUSED)
+	if (c->status == CONTAINER_PAUSED && !c->sandbox)
 		return err_set(err, EBUSY,
 			       "container '%s' is paused, and its virtual machine with it", c->id);
 
@@ -90,7 +133,8 @@ int vm_control_call(const struct container *c, enum vm_control_op op, uint32_t n
 		return sock;
 	if (text && answer_fd < 0)
 		return answer_fd;
-	rc = vm_control_send(sock, op, number, false, text ? &answer_fd : &fd, text || fd >= 0, err);
+	r.number = number;
+	rc = vm_control_send(sock, &r, text ? &answer_fd : &fd, text || fd >= 0, err);
 	if (rc < 0 || (rc = vm_control_receive(sock, &answer, err)) < 0)
 		return rc;
 	return text ? vm_control_read_text(answer_fd, text, err) : 0;

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How hull-oci speaks to the hull-vmm of a running container: one request a connection, over a
- * SOCK_SEQPACKET socket in the container's state directory. Both come from the same installation;
- * the version tells when they do not. Private to runtime/ and hull-vmm.
+ * SOCK_SEQPACKET socket in the state directory of the container that the machine was made for. Both
+ * come from the same installation; the version tells when they do not. Private to runtime/ and hull-vmm.
+ *
+ * A further container in the machine is one connection: SHARE for each of its trees of files, JOIN, and
+ * START; whoever closes it has the container removed.
  */
 #ifndef HULL_RUNTIME_VM_CONTROL_H
 #define HULL_RUNTIME_VM_CONTROL_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,8 +19,9 @@
 #include "runtime/runtime.h"
 
 #define VM_CONTROL_SOCKET  "vm.sock" /* in the state directory */
-#define VM_CONTROL_VERSION 2
+#define VM_CONTROL_VERSION 3
 #define VM_CONTROL_FDS     4
+#define VM_CONTROL_NAME    63         /* bytes of a tree's name at most */
 #define VM_CONTROL_TEXT    (1u << 20) /* bytes of a reply's text at most */
 
 enum vm_control_op {
@@ -40,10 +45,30 @@ enum vm_control_op {
 	 * the container. flag: the container goes on, else it ends.
 	 */
 	VM_CONTROL_CHECKPOINT,
+	VM_CONTROL_PAUSE, /* in the guest, as the next: not the machine */
+	VM_CONTROL_RESUME,
+	/* fd: the top of a tree of files, of a mount without a place; tree: its name for the guest */
+	VM_CONTROL_SHARE,
+	/*
+	 * fds as of EXEC, the file with a config.json; number, flag: as of EXEC; options, mount_flags.
+	 * Answered when the container is created, and again, with its status, at its end.
+	 */
+	VM_CONTROL_JOIN,
+	VM_CONTROL_START, /* on the connection of a JOIN */
+	VM_CONTROL_LEAVE, /* answered when there is no such further container any more */
+};
+
+enum vm_control_options {
+	VM_CONTROL_NO_PIVOT = 1 << 0,
+	VM_CONTROL_NO_NEW_KEYRING = 1 << 1,
 };
 
 struct vm_control_request {
-	uint32_t version, op, number, flag;
+	uint32_t version; /* filled by vm_control_send */
+	uint32_t op, number, flag;
+	uint32_t options, mount_flags; /* MS_…, of the mount that its root lies on */
+	char container[NAME_MAX + 1];  /* "": the one that the machine was made for */
+	char tree[VM_CONTROL_NAME + 1];
 };
 
 /* Descriptors go one way only: hull-vmm can make no file, and none of its own is for hull-oci to trust. */
@@ -52,8 +77,11 @@ struct vm_control_reply {
 	struct err err; /* code 0: it went well */
 };
 
+/* A request about the container. */
+struct vm_control_request vm_control_about(const struct container *c, enum vm_control_op op);
+
 int vm_control_connect(const struct container *c, struct err *err) MUST_CHECK;
-int vm_control_send(int sock, enum vm_control_op op, uint32_t number, bool flag, const int *fds,
+int vm_control_send(int sock, const struct vm_control_request *request, const int *fds,
 		    size_t n_fds, struct err *err) MUST_CHECK;
 /*
  * Returns what the VMM says of the request: 0 or its -errno; -EIO: the virtual machine has ended;

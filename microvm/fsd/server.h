@@ -44,8 +44,8 @@ int fsd_server_wait(const struct fsd_server *s, struct err *err) MUST_CHECK;
 
 /*
  * By trees_fd: a tree is added (fd >= 0: the top, of a mount that fsd_cell_tree would make; borrowed) or
- * removed while the server is at work. Answers come in turn: fsd_tree_answered returns 1 with *ret_code 0 or a positive errno, 0 when there is none yet,
- * -EPIPE when there will be none.
+ * removed while the server is at work. Answers come in turn: fsd_tree_answered returns 1 with *ret_code
+ * 0 or a positive errno, 0 when there is none yet, -EPIPE when there will be none.
  */
 int fsd_tree_ask(int trees_fd, const char *name, int fd, struct err *err) MUST_CHECK;
 int fsd_tree_answered(int trees_fd, int *ret_code) MUST_CHECK;

@@ -123,7 +123,7 @@ static int ask_create(struct vmm *v, struct err *err)
 	if (rc < 0)
 		return rc;
 	fd_replace(&v->o.config_fd, -1);
-	v->first = process_new(v, NULL);
+	v->first = process_new(v, v->o.guest_id, NULL);
 	v->first->done = first_done;
 	proto_put_string(&request, PROTO_F_ID, v->o.guest_id);
 	proto_put_bytes(&request, PROTO_F_CONFIG, config.data, config.len);
@@ -145,7 +145,7 @@ static int ask_attach(struct vmm *v, struct err *err)
 	BUF request = BUF_INIT;
 	int rc;
 
-	v->first = process_new(v, NULL);
+	v->first = process_new(v, v->o.guest_id, NULL);
 	v->first->done = first_done;
 	proto_put_string(&request, PROTO_F_ID, v->o.guest_id);
 	rc = take_streams(v, &request, err);
@@ -193,6 +193,14 @@ static void put_flags(uint32_t ms, struct buf *request)
 		proto_put_u32(request, PROTO_F_MOUNT_FLAGS, flags);
 }
 
+void box_put_mount(const char *target, uint32_t flags, struct buf *request)
+{
+	proto_put_string(request, PROTO_F_SOURCE, MACHINE_SHARE_TAG);
+	proto_put_string(request, PROTO_F_FS_TYPE, "virtiofs");
+	proto_put_string(request, PROTO_F_TARGET, target);
+	put_flags(flags, request);
+}
+
 static void on_ready(void *arg, const uint64_t boot_ns[2])
 {
 	struct vmm *v = arg;
@@ -212,20 +220,17 @@ static void on_ready(void *arg, const uint64_t boot_ns[2])
 			vmm_fail(v, &e);
 		return;
 	}
-	proto_put_string(&request, PROTO_F_SOURCE, MACHINE_SHARE_TAG);
-	proto_put_string(&request, PROTO_F_FS_TYPE, "virtiofs");
-	proto_put_string(&request, PROTO_F_TARGET, VM_SHARE_PATH);
-	put_flags(v->o.root_flags, &request);
+	box_put_mount(VM_SHARE_PATH, v->o.root_flags, &request);
 	calls_make(v, PROTO_MOUNT_FS, &request, CALL_TIMEOUT_MS, mounted, v);
 }
 
 static void on_exited(void *arg, const char *id, const char *exec, const struct agent_exit *e)
 {
 	struct vmm *v = arg;
-	struct process *p = process_find(v, exec);
+	struct process *p = process_find(v, id, exec);
 
 	/* Of a process that was started; the guest may say what it likes. */
-	if (strcmp(id, v->o.guest_id) == 0 && p)
+	if (p)
 		process_exited(p, e->signal ? e->signal : W_EXITCODE(e->code, 0), e->written);
 }
 
@@ -233,10 +238,15 @@ static void on_oom(void *arg, const char *id)
 {
 	struct vmm *v = arg;
 
+	const bool is_first = strcmp(id, v->o.guest_id) == 0;
+
+	if (!is_first && !member_find(v, id))
+		return;
 	/* The error stream is the container's own as long as it runs. */
-	if (log_fd() >= 0 && strcmp(id, v->o.guest_id) == 0)
-		log_warn("container '%s': a process was killed for lack of memory", v->o.id);
-	control_oom(v);
+	if (log_fd() >= 0)
+		log_warn("container '%s': a process was killed for lack of memory",
+			 is_first ? v->o.id : id);
+	control_oom(v, id);
 }
 
 static void on_log(void *arg, const char *text)

@@ -230,6 +230,9 @@ int checkpoint_start(struct vmm *v, const struct snapshot *to, bool leave_runnin
 
 	if (v->stage != VMM_RUNS || !v->first || v->first->exited)
 		return err_set(err, EBUSY, "the container is not running");
+	if (v->members)
+		return err_set(err, EOPNOTSUPP,
+			       "there are other containers in its virtual machine: not supported");
 	if (v->checkpoint)
 		return err_set(err, EBUSY, "there is another checkpoint under way");
 	c = mem_xalloc(sizeof(*c));

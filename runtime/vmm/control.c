@@ -30,7 +30,9 @@ struct client {
 	struct loop_source *source;
 	enum vm_control_op op;   /* 0: none yet */
 	int text_fd;             /* -1, or where the answer's text goes */
+	char *container;         /* what the guest calls the one that it is about */
 	struct process *process; /* of an EXEC */
+	struct member *member;   /* of a JOIN */
 	unsigned int n_calls;    /* outstanding */
 };
 
@@ -49,12 +51,13 @@ static void free_if_idle(struct client *c)
 	struct control *control = c->vmm->control;
 	struct client **at = &control->clients;
 
-	if (c->fd >= 0 || c->n_calls || c->process)
+	if (c->fd >= 0 || c->n_calls || c->process || c->member)
 		return;
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
 	control->n_clients--;
+	free(c->container);
 	free(c);
 }
 
@@ -253,8 +256,9 @@ static int begin_exec(struct client *c, bool terminal, uint32_t size, int *fds, 
 	rc = io_read_all(fds[0], "process", PROTO_BODY_MAX, &text, err);
 	if (rc < 0)
 		return rc;
-	c->process = process_new(v, mem_xprintf("exec-%016" PRIx64 "-%u", v->control->execs_of,
-						++v->control->last_exec));
+	c->process = process_new(v, c->container,
+				 mem_xprintf("exec-%016" PRIx64 "-%u", v->control->execs_of,
+					     ++v->control->last_exec));
 	c->process->done = exec_done;
 	c->process->arg = c;
 	put_process(c, &request);
@@ -273,13 +277,126 @@ static int begin_exec(struct client *c, bool terminal, uint32_t size, int *fds, 
 	return 0;
 }
 
+/* ---- a further container ---- */
+
+static void leave_member(struct client *c)
+{
+	struct member *m = c->member;
+
+	c->member = NULL;
+	if (m)
+		member_abandon(m);
+}
+
+static void member_spoke(void *arg, enum member_word word, uint32_t number, const struct err *why)
+{
+	struct client *c = arg;
+
+	if (word == MEMBER_ENDED) {
+		c->member = NULL;
+		finish(c, number, NULL);
+		return;
+	}
+	/* Who asked for it has gone in the meantime. */
+	if (!send_reply(c, 0, why)) {
+		leave_member(c);
+		free_if_idle(c);
+	}
+}
+
+static int join(struct client *c, const struct vm_control_request *r, int *fds, size_t n_fds,
+		struct err *err)
+{
+	BUF config = BUF_INIT;
+	struct member_join j = {
+		.fds = {-1, -1, -1},
+		.terminal = r->flag,
+		.size = r->number,
+		.mount_flags = r->mount_flags,
+		.no_pivot = r->options & VM_CONTROL_NO_PIVOT,
+		.no_new_keyring = r->options & VM_CONTROL_NO_NEW_KEYRING,
+	};
+	int rc;
+
+	if (n_fds < 1)
+		return err_set(err, EINVAL, "there is no configuration");
+	rc = io_read_all(fds[0], "config.json", PROTO_BODY_MAX, &config, err);
+	if (rc < 0)
+		return rc;
+	for (j.n_fds = 0; j.n_fds + 1 < n_fds && j.n_fds < ARRAY_SIZE(j.fds); j.n_fds++)
+		j.fds[j.n_fds] = fd_take(&fds[j.n_fds + 1]);
+	j.config = config;
+	rc = member_join(c->member, &j, err);
+	for (size_t i = 0; i < ARRAY_SIZE(j.fds); i++)
+		fd_close(j.fds[i]);
+	return rc;
+}
+
+/* What comes on the connection of a further container. The first word makes it. */
+static int serve_member(struct client *c, const struct vm_control_request *r, int *fds,
+			size_t n_fds, struct err *err)
+{
+	int rc = 0;
+
+	if (!c->member)
+		rc = member_new(c->vmm, r->container, member_spoke, c, &c->member, err);
+	if (rc < 0)
+		return rc;
+	switch ((enum vm_control_op)r->op) {
+	case VM_CONTROL_SHARE:
+		return member_share(c->member, r->tree, n_fds == 1 ? fd_take(&fds[0]) : -1, err);
+	case VM_CONTROL_JOIN:
+		return join(c, r, fds, n_fds, err);
+	case VM_CONTROL_START:
+		return member_start(c->member, err);
+	case VM_CONTROL_EXEC_SIGNAL:
+		member_signal(c->member, r->number);
+		return 0;
+	case VM_CONTROL_RESIZE:
+		member_resize(c->member, r->number);
+		return 0;
+	case VM_CONTROL_SIGNAL:
+	case VM_CONTROL_PS:
+	case VM_CONTROL_PS_TABLE:
+	case VM_CONTROL_STATS:
+	case VM_CONTROL_UPDATE:
+	case VM_CONTROL_OOM:
+	case VM_CONTROL_EXEC:
+	case VM_CONTROL_CHECKPOINT:
+	case VM_CONTROL_PAUSE:
+	case VM_CONTROL_RESUME:
+	case VM_CONTROL_LEAVE:
+		break;
+	}
+	return err_set(err, EINVAL, "control request %u about a further container", r->op);
+}
+
+static void wait_until_left(struct client *c)
+{
+	struct member *m = member_find(c->vmm, c->container);
+
+	if (m)
+		member_leave(m);
+	else
+		finish(c, 0, NULL);
+}
+
+void control_left(struct vmm *v, const char *container)
+{
+	for (struct client *c = v->control->clients, *next; c; c = next) {
+		next = c->next;
+		if (c->op == VM_CONTROL_LEAVE && strcmp(c->container, container) == 0)
+			finish(c, 0, NULL);
+	}
+}
+
 /* ---- requests ---- */
 
 static void signal_all(struct client *c, uint32_t number)
 {
 	BUF request = BUF_INIT;
 
-	proto_put_string(&request, PROTO_F_ID, c->vmm->o.guest_id);
+	proto_put_string(&request, PROTO_F_ID, c->container);
 	proto_put_u32(&request, PROTO_F_SIGNAL, number);
 	proto_put_u32(&request, PROTO_F_ALL, 1);
 	call(c, PROTO_SIGNAL, &request, CALL_TIMEOUT_MS, answered);
@@ -293,7 +410,7 @@ static int ask(struct client *c, enum proto_op op, int *fds, size_t n_fds, agent
 	if (n_fds != 1)
 		return err_set(err, EINVAL, "there is no file for the answer");
 	c->text_fd = fd_take(&fds[0]);
-	proto_put_string(&request, PROTO_F_ID, c->vmm->o.guest_id);
+	proto_put_string(&request, PROTO_F_ID, c->container);
 	call(c, op, &request, CALL_TIMEOUT_MS, fn);
 	return 0;
 }
@@ -330,15 +447,11 @@ static int begin_checkpoint(struct client *c, bool leave_running, int *fds, size
 	return 0;
 }
 
-/* Inside there would be no error, and no such memory. */
-static int check_memory(const struct vmm *v, const struct buf *text, struct err *err)
+int control_check_memory(const struct vmm *v, const struct json_node *resources, struct err *err)
 {
-	JSON *doc = NULL;
 	int64_t limit = -1;
-	int rc = json_parse("resources", buf_str(text), text->len, &doc, err);
+	int rc = json_get_i64(json_get(resources, "memory"), "limit", &limit, err);
 
-	if (rc == 0)
-		rc = json_get_i64(json_get(json_root(doc), "memory"), "limit", &limit, err);
 	if (rc < 0)
 		return rc;
 	if (limit > 0 && (uint64_t)limit > v->o.memory)
@@ -349,6 +462,14 @@ static int check_memory(const struct vmm *v, const struct buf *text, struct err 
 	return 0;
 }
 
+static int check_memory(const struct vmm *v, const struct buf *text, struct err *err)
+{
+	JSON *doc = NULL;
+	int rc = json_parse("resources", buf_str(text), text->len, &doc, err);
+
+	return rc < 0 ? rc : control_check_memory(v, json_root(doc), err);
+}
+
 static int update(struct client *c, const int *fds, size_t n_fds, struct err *err)
 {
 	BUF request = BUF_INIT, text = BUF_INIT;
@@ -357,15 +478,39 @@ static int update(struct client *c, const int *fds, size_t n_fds, struct err *er
 
 	if (rc < 0 || (rc = check_memory(c->vmm, &text, err)) < 0)
 		return rc;
-	proto_put_string(&request, PROTO_F_ID, c->vmm->o.guest_id);
+	proto_put_string(&request, PROTO_F_ID, c->container);
 	proto_put_bytes(&request, PROTO_F_RESOURCES, text.data, text.len);
 	call(c, PROTO_UPDATE, &request, CALL_TIMEOUT_MS, answered);
+	return 0;
+}
+
+static void freeze_container(struct client *c, enum proto_op op)
+{
+	BUF request = BUF_INIT;
+
+	proto_put_string(&request, PROTO_F_ID, c->container);
+	call(c, op, &request, CALL_TIMEOUT_MS, answered);
+}
+
+/* Whose request it is, as the guest calls it. LEAVE may be about one that is not there. */
+static int find_container(struct client *c, const struct vm_control_request *r, struct err *err)
+{
+	const char *id = *r->container ? r->container : c->vmm->o.guest_id;
+
+	if (*r->container && r->op != VM_CONTROL_SHARE && r->op != VM_CONTROL_JOIN &&
+	    r->op != VM_CONTROL_LEAVE && !member_find(c->vmm, id))
+		return err_set(err, ESRCH, "container '%s' is not in the virtual machine", id);
+	c->container = mem_xstrdup(id);
 	return 0;
 }
 
 static int begin(struct client *c, const struct vm_control_request *r, int *fds, size_t n_fds,
 		 struct err *err)
 {
+	int rc = find_container(c, r, err);
+
+	if (rc < 0)
+		return rc;
 	c->op = (enum vm_control_op)r->op;
 	switch (c->op) {
 	case VM_CONTROL_SIGNAL:
@@ -385,11 +530,30 @@ static int begin(struct client *c, const struct vm_control_request *r, int *fds,
 		return begin_exec(c, r->flag, r->number, fds, n_fds, err);
 	case VM_CONTROL_CHECKPOINT:
 		return begin_checkpoint(c, r->flag, fds, n_fds, err);
+	case VM_CONTROL_PAUSE:
+		freeze_container(c, PROTO_PAUSE);
+		return 0;
+	case VM_CONTROL_RESUME:
+		freeze_container(c, PROTO_RESUME);
+		return 0;
+	case VM_CONTROL_SHARE:
+	case VM_CONTROL_JOIN:
+		return serve_member(c, r, fds, n_fds, err);
+	case VM_CONTROL_LEAVE:
+		wait_until_left(c);
+		return 0;
 	case VM_CONTROL_EXEC_SIGNAL:
 	case VM_CONTROL_RESIZE:
+	case VM_CONTROL_START:
 		break;
 	}
 	return err_set(err, EINVAL, "control request %u is not known", r->op);
+}
+
+static bool is_terminated(const struct vm_control_request *r)
+{
+	return memchr(r->container, '\0', sizeof(r->container)) &&
+	       memchr(r->tree, '\0', sizeof(r->tree));
 }
 
 static void serve(struct client *c, const struct vm_control_request *r, int *fds, size_t n_fds)
@@ -398,7 +562,7 @@ static void serve(struct client *c, const struct vm_control_request *r, int *fds
 	struct err e = ERR_INIT;
 	int rc = 0;
 
-	if (r->version != VM_CONTROL_VERSION)
+	if (r->version != VM_CONTROL_VERSION || !is_terminated(r))
 		rc = err_set(&e, EPROTO,
 			     "the virtual machine was started by another version of hull");
 	else if (!c->op && v->stage != VMM_CREATED && v->stage != VMM_RUNS)
@@ -407,12 +571,16 @@ static void serve(struct client *c, const struct vm_control_request *r, int *fds
 		rc = err_set(&e, EBUSY, "a checkpoint of the container is under way");
 	else if (!c->op)
 		rc = begin(c, r, fds, n_fds, &e);
+	else if (c->member)
+		rc = serve_member(c, r, fds, n_fds, &e);
 	else if (c->process && r->op == VM_CONTROL_EXEC_SIGNAL)
 		signal_exec(c, r->number);
 	else if (c->process && r->op == VM_CONTROL_RESIZE)
 		resize_exec(c, r->number);
-	if (rc < 0)
+	if (rc < 0) {
+		leave_member(c);
 		finish(c, 0, &e);
+	}
 }
 
 static void client_event(void *arg, uint32_t events)
@@ -433,6 +601,7 @@ static void client_event(void *arg, uint32_t events)
 		/* The process is its caller's, who is dead. */
 		if (c->process && !c->process->exited)
 			signal_exec(c, SIGKILL);
+		leave_member(c);
 		free_if_idle(c);
 	}
 	for (size_t i = 0; i < n_fds; i++)
@@ -474,11 +643,11 @@ int control_new(struct vmm *v, struct control **ret, struct err *err)
 				 &control->source, err);
 }
 
-void control_oom(struct vmm *v)
+void control_oom(struct vmm *v, const char *container)
 {
 	for (struct client *c = v->control ? v->control->clients : NULL, *next; c; c = next) {
 		next = c->next;
-		if (c->op != VM_CONTROL_OOM)
+		if (c->op != VM_CONTROL_OOM || strcmp(c->container, container) != 0)
 			continue;
 		send_reply(c, 0, NULL);
 		free_if_idle(c);
@@ -495,6 +664,7 @@ void control_free(struct control *control)
 
 		control->clients = c->next;
 		hang_up(c);
+		free(c->container);
 		free(c);
 	}
 	free(control);

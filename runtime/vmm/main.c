@@ -397,8 +397,9 @@ static int set_up(struct vmm *v, struct err *err)
 	    (rc = loop_add_timer(v->loop, deadline, v, &v->deadline, err)) < 0 ||
 	    (rc = loop_set_timer(v->deadline, BOOT_NS, err)) < 0)
 		return rc;
-	rc = box_watch_files(v, err);
-	return rc < 0 || v->o.control_fd < 0 ? rc : control_new(v, &v->control, err);
+	if ((rc = box_watch_files(v, err)) < 0 || (rc = trees_new(v, &v->trees, err)) < 0)
+		return rc;
+	return v->o.control_fd < 0 ? 0 : control_new(v, &v->control, err);
 }
 
 static void release(struct vmm *v)
@@ -407,6 +408,8 @@ static void release(struct vmm *v)
 	agent_free(v->agent);
 	v->agent = NULL;
 	control_free(v->control);
+	members_free(v);
+	trees_free(v->trees);
 	signals_free(v->signals);
 	while (v->processes)
 		process_free(v->processes);

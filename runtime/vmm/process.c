@@ -13,11 +13,12 @@
 #include "base/mem.h"
 #include "runtime/vmm/vmm.h"
 
-struct process *process_new(struct vmm *v, char *exec)
+struct process *process_new(struct vmm *v, const char *container, char *exec)
 {
 	struct process *p = mem_xalloc(sizeof(*p));
 
 	p->vmm = v;
+	p->container = mem_xstrdup(container);
 	p->exec = exec;
 	p->next = v->processes;
 	v->processes = p;
@@ -35,14 +36,17 @@ void process_free(struct process *p)
 	*at = p->next;
 	for (size_t i = 0; i < ARRAY_SIZE(p->streams); i++)
 		agent_stream_free(p->streams[i].stream);
+	free(p->container);
 	free(p->exec);
 	free(p);
 }
 
-struct process *process_find(struct vmm *v, const char *exec)
+/* One whose end is known only waits for its streams: another may have its name by now. */
+struct process *process_find(struct vmm *v, const char *container, const char *exec)
 {
 	for (struct process *p = v->processes; p; p = p->next) {
-		if (strcmp(p->exec ? p->exec : "", exec) == 0)
+		if (!p->exited && strcmp(p->container, container) == 0 &&
+		    strcmp(p->exec ? p->exec : "", exec) == 0)
 			return p;
 	}
 	return NULL;
@@ -50,7 +54,7 @@ struct process *process_find(struct vmm *v, const char *exec)
 
 void process_put_name(const struct process *p, struct buf *request)
 {
-	proto_put_string(request, PROTO_F_ID, p->vmm->o.guest_id);
+	proto_put_string(request, PROTO_F_ID, p->container);
 	if (p->exec)
 		proto_put_string(request, PROTO_F_EXEC_ID, p->exec);
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * hull-vmm from the inside: one container in one virtual machine. Its main thread runs the loop that
- * all of this lives on; the machine's own threads hand it the guest's connections.
+ * hull-vmm from the inside: one container in one virtual machine, and those that join it. Its main
+ * thread runs the loop that all of this lives on; the machine's own threads hand it the guest's
+ * connections.
  *
  *   main.c      options, the machine, the exit status
  *   parent.c    hull-oci, which waits for READY, and exec.fifo, by which start comes
  *   box.c       the container: from the agent's hello to its end
+ *   member.c    further containers, from the first of their files to their end
+ *   trees.c     the files of those, which the file server gets and gives up
  *   network.c   the interfaces that the machine stands in for
  *   process.c   a process in the guest and its streams
  *   calls.c     requests to the agent, more than it takes at a time
@@ -25,6 +28,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/loop.h"
 #include "base/netconf.h"
 #include "microvm/agent.h"
@@ -69,6 +73,8 @@ struct vmm {
 	struct agent_streams *streams;
 	struct calls *calls;
 	struct control *control;
+	struct trees *trees;
+	struct member *members;
 	struct checkpoint *checkpoint; /* under way, or NULL */
 	struct recording *recording;   /* under way, or NULL */
 	struct signals *signals;
@@ -104,7 +110,60 @@ bool parent_told(struct vmm *v, const struct err *why); /* false when nobody wai
 
 extern const struct agent_events box_events;
 void box_start(struct vmm *v);
+/* MOUNT_FS of the share at target; flags: MS_…, of the mount that a container's root lies on. */
+void box_put_mount(const char *target, uint32_t flags, struct buf *request);
 int box_watch_files(struct vmm *v, struct err *err) MUST_CHECK; /* their server may end */
+
+/* ---- trees.c ---- */
+
+int trees_new(struct vmm *v, struct trees **ret, struct err *err) MUST_CHECK;
+void trees_free(struct trees *t); /* NULL: nothing */
+/* why: NULL when the guest can reach the tree. */
+typedef void tree_fn(void *arg, const struct err *why);
+/*
+ * One more user of the tree called name; when it is not there yet, fd (owned from now on) is its top. fn is
+ * called once, perhaps before this returns; on failure there is no such user.
+ */
+void trees_use(struct vmm *v, const char *name, int fd, tree_fn *fn, void *arg);
+void trees_leave(struct vmm *v, const char *name); /* one user less; it goes with the last one */
+
+/* ---- member.c ---- */
+
+struct member;
+
+/*
+ * What a member's owner hears: the answers to what it asked for, in turn, and the end, when nothing of the
+ * container is left: number is its status as wait(2) gives it, why is NULL.
+ */
+enum member_word { MEMBER_ANSWER, MEMBER_ENDED };
+typedef void member_fn(void *arg, enum member_word word, uint32_t number, const struct err *why);
+
+struct member_join {
+	struct buf config; /* config.json, released by the caller */
+	int fds[3];        /* as process_streams has them; owned */
+	size_t n_fds;
+	bool terminal;
+	uint32_t size;        /* rows << 16 | columns */
+	uint32_t mount_flags; /* MS_… */
+	bool no_pivot, no_new_keyring;
+};
+
+/* A container of that name, of which nothing is there yet. */
+int member_new(struct vmm *v, const char *id, member_fn *fn, void *arg, struct member **ret,
+	       struct err *err) MUST_CHECK;
+/* Each of these is answered when it returns 0; one at a time. */
+int member_share(struct member *m, const char *tree, int fd,
+		 struct err *err) MUST_CHECK; /* takes fd */
+int member_join(struct member *m, struct member_join *j, struct err *err) MUST_CHECK;
+int member_start(struct member *m, struct err *err) MUST_CHECK;
+/* Not answered. */
+void member_signal(struct member *m, uint32_t signal);
+void member_resize(struct member *m, uint32_t size);
+/* The container ends, whatever it does. */
+void member_leave(struct member *m);
+void member_abandon(struct member *m); /* the same, and its owner hears nothing any more */
+struct member *member_find(struct vmm *v, const char *id);
+void members_free(struct vmm *v);
 
 /* ---- network.c ---- */
 
@@ -126,6 +185,7 @@ struct process_stream {
 struct process {
 	struct process *next;
 	struct vmm *vmm;
+	char *container; /* what the guest calls it */
 	char *exec; /* NULL: the container's first process */
 	struct process_stream streams[3];
 	bool exited, told;
@@ -138,9 +198,9 @@ struct process {
 	void *arg;
 };
 
-struct process *process_new(struct vmm *v, char *exec); /* owns exec */
-void process_free(struct process *p);                   /* NULL: nothing */
-struct process *process_find(struct vmm *v, const char *exec);
+struct process *process_new(struct vmm *v, const char *container, char *exec); /* owns exec */
+void process_free(struct process *p);                                          /* NULL: nothing */
+struct process *process_find(struct vmm *v, const char *container, const char *exec);
 
 /*
  * Makes its streams and adds their tokens to request. fds: its standard streams, or with terminal
@@ -202,7 +262,11 @@ void recording_free(struct vmm *v);
 /* ---- control.c ---- */
 
 int control_new(struct vmm *v, struct control **ret, struct err *err) MUST_CHECK;
-void control_oom(struct vmm *v);
+void control_oom(struct vmm *v, const char *container);
+void control_left(struct vmm *v, const char *container); /* there is no such member any more */
+/* Inside there would be no error, and no such memory. resources: a linux.resources object or NULL. */
+int control_check_memory(const struct vmm *v, const struct json_node *resources,
+			 struct err *err) MUST_CHECK;
 void control_free(struct control *c);
 
 /* ---- messages.c ---- */

@@ -2,7 +2,8 @@
 /*
  * Requests of a guest to the FUSE server, on a directory of its own in /tmp: the input is a list of
  * records, each a request with an operation, a node, a body and the way its buffers are cut. Names
- * and numbers that the server gave come up again through small indices. Looks for memory errors,
+ * and numbers that the server gave come up again through small indices. Between them a further tree comes
+ * and goes, as "t". Looks for memory errors,
  * answers that break the protocol, and changes outside the directory.
  */
 #include <errno.h>
@@ -65,12 +66,15 @@ static void write_file(const char *path, const char *content)
 static void make_tree(void)
 {
 	if (mkdirat(top_fd, "outside", 0755) < 0 || mkdirat(top_fd, "root", 0755) < 0 ||
+	    mkdirat(top_fd, "tree", 0755) < 0 || mkdirat(top_fd, "tree/a", 0755) < 0 ||
+	    symlinkat("../outside", top_fd, "tree/c") < 0 ||
 	    mkdirat(top_fd, "root/a", 0755) < 0 || mkdirat(top_fd, "root/a/b", 0755) < 0 ||
 	    symlinkat("../outside", top_fd, "root/c") < 0)
 		abort();
 	write_file("outside/a", "secret");
 	write_file("root/a/a", "content");
 	write_file("root/b", "more content");
+	write_file("tree/b", "of the tree");
 }
 
 /* outside/ holds its one file, as it was, and beside the two nothing was made. */
@@ -85,7 +89,7 @@ static void check_outside(void)
 		abort();
 	fd_close(fd);
 	if (unlinkat(top_fd, "outside/a", 0) < 0 || unlinkat(top_fd, "outside", AT_REMOVEDIR) < 0 ||
-	    fstatat(top_fd, ".", &st, 0) < 0 || st.st_nlink != 3)
+	    fstatat(top_fd, ".", &st, 0) < 0 || st.st_nlink != 4)
 		abort();
 }
 
@@ -207,6 +211,23 @@ static void send_one(struct fsd *f, struct input *in, uint64_t unique)
 			abort();
 }
 
+/* True when the input says so: the tree is there now, or it is not any more. */
+static bool move_tree(struct fsd *f, struct input *in, bool *there)
+{
+	int rc;
+
+	if (!in->left || *in->at < 0xf0)
+		return false;
+	(void)take(in);
+	rc = *there ? fsd_tree_remove(f, "t")
+		    : fsd_tree_add(f, "t", openat(top_fd, "tree", O_PATH | O_DIRECTORY | O_CLOEXEC));
+	/* It may have been moved into the shared directory by then, which both are the same mount of. */
+	if (rc < 0 && rc != -EEXIST && rc != -ENFILE && rc != -EBADF)
+		abort();
+	*there = rc == 0 && !*there;
+	return true;
+}
+
 static void say_hello(struct fsd *f)
 {
 	struct {
@@ -246,6 +267,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fsd *f;
 	int old_cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	uint8_t how = take(&in);
+	bool there = false;
 
 	make_tree();
 	config.dir_fd = openat(top_fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -259,8 +281,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	remember(1);
 	if (!(how & 16))
 		say_hello(f);
-	for (uint64_t i = 0; i < MAX_REQUESTS && in.left; i++)
-		send_one(f, &in, i + 2);
+	for (uint64_t i = 0; i < MAX_REQUESTS && in.left; i++) {
+		if (!move_tree(f, &in, &there))
+			send_one(f, &in, i + 2);
+	}
 	fsd_free(f);
 	fd_close(config.dir_fd);
 	if (old_cwd >= 0 && fchdir(old_cwd) < 0)

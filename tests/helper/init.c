@@ -6,6 +6,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/ioprio.h>
 #include <linux/keyctl.h>
@@ -15,7 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -243,6 +246,45 @@ static int show_clocks(char **args)
 	return 0;
 }
 
+/* put KEY TEXT or get KEY: a message in a queue of the IPC namespace. */
+static int use_queue(char **args)
+{
+	struct {
+		long type;
+		char text[64];
+	} m = {.type = 1};
+	int id = msgget((key_t)number(args[1]), IPC_CREAT | 0600);
+
+	if (id < 0)
+		return fail("msgget");
+	if (!strcmp(args[0], "put") && args[2]) {
+		strncpy(m.text, args[2], sizeof(m.text) - 1);
+		return msgsnd(id, &m, sizeof(m.text), 0) < 0 ? fail("msgsnd") : 0;
+	}
+	if (msgrcv(id, &m, sizeof(m.text), 0, IPC_NOWAIT) < 0)
+		return fail("msgrcv");
+	printf("%.*s\n", (int)sizeof(m.text), m.text);
+	return 0;
+}
+
+/* PATH: adds one to the number in a mapping that it shares with others, and shows it. */
+static int count_shared(char **args)
+{
+	int fd = open(args[0], O_RDWR | O_CREAT, 0600);
+	volatile int *n;
+
+	if (fd < 0 || ftruncate(fd, 4096) < 0)
+		return fail(args[0]);
+	n = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (n == MAP_FAILED)
+		return fail("mmap");
+	printf("%d\n", ++*n);
+	fflush(stdout);
+	/* Not what comes to be in the file at the end counts, but what others see now. */
+	pause();
+	return 0;
+}
+
 static const struct verb {
 	const char *name;
 	int n_args; /* at least */
@@ -258,6 +300,8 @@ static const struct verb {
 	{"keyring", 0, show_keyring},
 	{"signals", 1, show_signals},
 	{"clocks", 0, show_clocks},
+	{"queue", 2, use_queue},
+	{"count", 1, count_shared},
 };
 
 int main(int argc, char **argv)

@@ -141,7 +141,8 @@ static void test_file_and_symlink(void **state)
 /* From one to the next, to the shared directory and out. */
 static void test_apart(void **state)
 {
-	static const char *const names[] = {"..", "../two", "../two/file", "/", "/file", "dir/../.."};
+	static const char *const names[] = {"..", "../two", "../two/file",
+					    "/",  "/file",  "dir/../.."};
 	uint64_t one, two, file;
 	struct fuse_entry_out e;
 	struct created c;
@@ -284,14 +285,10 @@ static void test_few_descriptors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		client_test(test_names),
-		client_test(test_other_files),
-		client_test(test_directory),
-		client_test(test_file_and_symlink),
-		client_test(test_apart),
-		client_test(test_same_directory_twice),
-		client_test(test_removed),
-		client_test(test_kept),
+		client_test(test_names),           client_test(test_other_files),
+		client_test(test_directory),       client_test(test_file_and_symlink),
+		client_test(test_apart),           client_test(test_same_directory_twice),
+		client_test(test_removed),         client_test(test_kept),
 		client_test(test_few_descriptors),
 	};
 

@@ -32,18 +32,23 @@ static struct spec *with(const char *members, const char *of_linux)
 	return spec;
 }
 
-static struct spec *as_guest_sees(const struct spec *spec)
+static struct spec *placed(const struct spec *spec, const struct vm_place *place)
 {
 	struct spec *inside = NULL;
 	struct err err = ERR_INIT;
 	BUF text = BUF_INIT;
 
-	if (vm_config_for_guest(spec, &text, &err) < 0)
+	if (vm_config_for_guest(spec, place, &text, &err) < 0)
 		fail_msg("%s", err.msg);
 	if (spec_parse("/run/hull/bundles/x", "config.json", buf_str(&text), text.len, &inside,
 		       &err) < 0)
 		fail_msg("%s: %s", buf_str(&text), err.msg);
 	return inside;
+}
+
+static struct spec *as_guest_sees(const struct spec *spec)
+{
+	return placed(spec, NULL);
 }
 
 static void test_paths_are_of_the_share(void **state)
@@ -65,6 +70,70 @@ static void test_paths_are_of_the_share(void **state)
 	assert_int_equal(inside->rootfs.n_masked_paths, 1);
 	assert_null(inside->spaces.kind[NS_NETWORK].path);
 	assert_true(inside->spaces.kind[NS_NETWORK].listed);
+}
+
+/* Of a container that joins, all is below its own directory, and others' namespaces are the guest's. */
+static void test_paths_in_a_pod(void **state)
+{
+	SPEC *spec = with(",'mounts':[{'destination':'/proc','type':'proc'},"
+			  "{'destination':'/data','source':'/secret/place','options':['bind']}]",
+			  "");
+	const char *const mounts[] = {NULL, "s1"};
+	const struct vm_place place = {
+		.id = "x",
+		.root = "u1",
+		.mounts = mounts,
+		.spaces = {[NS_NETWORK] = "pod", [NS_IPC] = "pod", [NS_PID] = "y"},
+	};
+	SPEC *inside = placed(spec, &place);
+
+	(void)state;
+	assert_string_equal(inside->rootfs.path, VM_TREES_PATH "/x/u1");
+	assert_string_equal(inside->rootfs.mounts[1].source, VM_TREES_PATH "/x/s1");
+	assert_string_equal(inside->spaces.kind[NS_NETWORK].path, VM_PROCESSES_PATH "/pod/ns/net");
+	assert_string_equal(inside->spaces.kind[NS_IPC].path, VM_PROCESSES_PATH "/pod/ns/ipc");
+	assert_string_equal(inside->spaces.kind[NS_PID].path, VM_PROCESSES_PATH "/y/ns/pid");
+	assert_true(inside->spaces.kind[NS_UTS].listed);
+	assert_null(inside->spaces.kind[NS_UTS].path);
+}
+
+/* What is the machine's cannot be one container's of several; its namespaces may be the others'. */
+static void test_refused_in_a_pod(void **state)
+{
+	static const struct {
+		const char *of_linux, *named;
+	} rows[] = {
+		{",'resources':{'cpu':{'cpus':'0'}}", "linux.resources.cpu.cpus"},
+		{",'resources':{'cpu':{'mems':'0'}}", "linux.resources.cpu.mems"},
+		{",'resources':{'blockIO':{'weight':20}}", "linux.resources.blockIO"},
+		{",'resources':{'blockIO':{'throttleReadBpsDevice':[{'major':8,'minor':0,'rate':1}]"
+		 "}}",
+		 "linux.resources.blockIO"},
+	};
+	static const char *const joined[] = {"ipc", "uts", "pid"};
+	struct err err = ERR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		SPEC *spec = with("", rows[i].of_linux);
+
+		assert_int_equal(vm_config_check(spec, false, &err), 0);
+		assert_true(vm_config_check(spec, true, &err) < 0);
+		if (!strstr(err.msg, rows[i].named))
+			fail_msg("'%s' is not in: %s", rows[i].named, err.msg);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(joined); i++) {
+		SPEC *spec = with("", "");
+
+		spec->spaces.kind[ns_kind_parse(joined[i])].path = "/proc/1/ns/x";
+		assert_true(vm_config_check(spec, false, &err) < 0);
+		assert_int_equal(vm_config_check(spec, true, &err), 0);
+	}
+	SPEC *spec = with("", "");
+
+	spec->spaces.kind[NS_MOUNT].path = "/proc/1/ns/mnt";
+	assert_true(vm_config_check(spec, true, &err) < 0);
+	assert_non_null(strstr(err.msg, "mount namespace"));
 }
 
 static void test_hooks_that_are_the_guests(void **state)
@@ -133,7 +202,7 @@ static void test_what_is_refused(void **state)
 		SPEC *spec = with(rows[i].members, rows[i].of_linux);
 		struct err err = ERR_INIT;
 
-		assert_true(vm_config_check(spec, &err) < 0);
+		assert_true(vm_config_check(spec, false, &err) < 0);
 		if (!strstr(err.msg, rows[i].named))
 			fail_msg("'%s' is not in: %s", rows[i].named, err.msg);
 	}
@@ -242,6 +311,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths_are_of_the_share),
+		cmocka_unit_test(test_paths_in_a_pod),
+		cmocka_unit_test(test_refused_in_a_pod),
 		cmocka_unit_test(test_hooks_that_are_the_guests),
 		cmocka_unit_test(test_the_guests_isolation),
 		cmocka_unit_test(test_what_is_refused),

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which pod a container belongs to, as engines tell it in annotations. Private to runtime/. */
+#ifndef HULL_RUNTIME_POD_H
+#define HULL_RUNTIME_POD_H
+
+#include "runtime/spec.h"
+
+struct pod_place {
+	const char *
+		sandbox; /* id of the container that stands for the pod; NULL: it is in none, or that one */
+	bool certain; /* the annotations say that the container is no sandbox itself */
+};
+
+/* id: the container's own. -EINVAL: a container of a pod, but not of which. */
+int pod_place_of(const struct spec *spec, const char *id, struct pod_place *ret,
+		 struct err *err) MUST_CHECK;
+
+#endif
