@@ -65,6 +65,31 @@ nothing_in_guest() {
 	nothing_in_guest
 }
 
+@test "a container joins namespaces of another one, whose link is there as long as its first process" {
+	script 'readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts; exec sleep 1000'
+	cp "$CONFIG" "$T/first.json"
+	config ".linux.namespaces |= map(if .type == \"ipc\" then .path = \"$T/guest/processes/$ID/ns/ipc\" else . end)
+		| .linux.cgroupsPath += \"-two\""
+	script 'readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts'
+	vm 0 <<-END
+		create $ID $T/first.json out=one
+		start $ID
+		create $ID-two $CONFIG out=two
+		start $ID-two
+		event exit
+		wait $ID-two
+		ended $ID-two
+		delete $ID-two
+		signal $ID 9
+		event exit
+		delete $ID
+		shutdown
+	END
+	equal "$(head -n 1 "$T/two")" "$(head -n 1 "$T/one")"
+	fails equal "$(tail -n 1 "$T/two")" "$(tail -n 1 "$T/one")"
+	nothing_in_guest
+}
+
 @test "the process waits for start, and who waits for its end is answered then" {
 	script 'echo ran'
 	vm 0 <<-END
