@@ -18,7 +18,11 @@ void end_as(int status)
 		(void)signal(WTERMSIG(status), SIG_DFL);
 		sigemptyset(&set);
 		sys_sigaddset(&set, WTERMSIG(status));
-		(void)raise(WTERMSIG(status));
+		/*
+		 * raise(3) would do for a process that began with execve: musl's signals the thread whose
+		 * number it remembers, which in a child made by clone(2) is its parent's.
+		 */
+		(void)kill(getpid(), WTERMSIG(status));
 		(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 		/* Not reached but for a signal that does not end this process. */
 		_exit(128 + WTERMSIG(status));
