@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
@@ -285,6 +286,18 @@ static int count_shared(char **args)
 	return 0;
 }
 
+/* PATH [hold]: locks the file, if nobody else has; hold: for good. */
+static int lock_file(char **args)
+{
+	int fd = open(args[0], O_RDWR | O_CREAT, 0600);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return fail(args[0]);
+	if (args[1])
+		pause();
+	return 0;
+}
+
 static const struct verb {
 	const char *name;
 	int n_args; /* at least */
@@ -302,6 +315,7 @@ static const struct verb {
 	{"clocks", 0, show_clocks},
 	{"queue", 2, use_queue},
 	{"count", 1, count_shared},
+	{"lock", 1, lock_file},
 };
 
 int main(int argc, char **argv)

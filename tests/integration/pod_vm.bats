@@ -209,7 +209,7 @@ halted() {
 		[[ $name == pod ]] || expect 0 hull delete "$ID"
 	done
 	[[ ! -e /proc/$two ]]
-	member late
+	member four
 	expect 1 hull create --bundle "$BUNDLE" "$ID" </dev/null 3>&-
 	one_error "sandbox '$POD'" stopped
 	on pod
@@ -275,7 +275,7 @@ halted() {
 	expect 0 hull delete --force "$ID"
 	member four '.process.terminal = true | .process.consoleSize = {height: 33, width: 99}'
 	script 'tty; stty size; read line; echo "got $line"'
-	echo word | script -qec "$RUNTIME --root $STATE run --bundle $BUNDLE $ID" "$T/typescript" >/dev/null
+	echo word | command script -qec "$RUNTIME --root $STATE run --bundle $BUNDLE $ID" "$T/typescript" >/dev/null
 	grep -q '/dev/pts/0' "$T/typescript"
 	grep -q 'got word' "$T/typescript"
 	nothing_left_of_it() { [[ ! -e $STATE/$ID ]]; }
@@ -352,8 +352,9 @@ halted() {
 	wait_for out_has 2
 	member three "$both | .mounts[-1].options += [\"ro\"]" --arg dir "$T"
 	run_detached
-	exec_detached "$POD-one" flock /shared/lock sleep 1000
-	locked() { ! hull exec "$POD-two" flock -n /shared/lock true; }
+	expect 0 hull exec "$POD-two" probe lock /shared/lock
+	exec_detached "$POD-one" probe lock /shared/lock hold
+	locked() { ! hull exec "$POD-two" probe lock /shared/lock 2>/dev/null; }
 	wait_for locked
 	expect 1 hull exec "$POD-three" touch /shared/new
 	expect 0 hull exec "$POD-two" touch /shared/new
