@@ -12,6 +12,7 @@
 #include "microvm/virtio/balloon.h"
 #include "microvm/virtio/blk.h"
 #include "microvm/virtio/fs.h"
+#include "microvm/virtio/pmem.h"
 #include "microvm/virtio/rng.h"
 #include "microvm/virtio/vsock.h"
 
@@ -156,6 +157,37 @@ static int add_net(struct machine *m, const struct machine_net *net, struct err 
 	return vm_add_device(m->vm, d, err);
 }
 
+/* Behind the RAM, where no device is. */
+static int map_image(const struct machine_config *c, struct machine *m, struct err *err)
+{
+	const uint64_t high = c->memory > GUEST_HOLE_START ? c->memory - GUEST_HOLE_START : 0;
+	const uint64_t end = GUEST_HOLE_END + high;
+	int rc;
+
+	if (c->image_fd < 0)
+		return 0;
+	m->image_fd = borrow(c->image_fd, err);
+	if (m->image_fd < 0)
+		return m->image_fd;
+	rc = pmem_map(m->image_fd, (end + PMEM_ALIGN - 1) & ~(PMEM_ALIGN - 1), &m->image, err);
+	return rc < 0 ? err_wrap(err, rc, "the image of the root file system") : 0;
+}
+
+static int add_image(struct machine *m, struct err *err)
+{
+	const struct pmem_config config = {.region = m->image, .fd = m->image_fd};
+	struct virtio_device *d = NULL;
+	struct virtio_host host;
+	int rc;
+
+	if (!m->image.size)
+		return 0;
+	rc = vm_device_host(m->vm, &host, NULL, err);
+	if (rc == 0)
+		rc = virtio_pmem_new(&host, &config, &d, err);
+	return rc < 0 ? rc : vm_add_device(m->vm, d, err);
+}
+
 static int add_disks_and_nets(struct machine *m, const struct machine_config *c, struct err *err)
 {
 	int rc = 0;
@@ -191,18 +223,23 @@ static int boot(struct machine *m, const struct machine_config *c, struct err *e
 static int set_up(struct machine *m, struct kvm_host *kvm, const struct machine_config *c,
 		  struct err *err)
 {
+	int rc = map_image(c, m, err);
 	const struct vm_config config = {
 		.cpus = c->cpus,
 		.memory = {.size = c->memory, .shared = !c->restore, .hugepages = c->hugepages},
+		.regions = &m->image,
+		.n_regions = m->image.size ? 1 : 0,
 		.serial_fd = c->serial_fd,
 	};
-	int rc = c->jailed ? jail_share_core(err) : 0;
 
+	if (rc == 0 && c->jailed)
+		rc = jail_share_core(err);
 	if (rc == 0)
 		rc = vm_new(kvm, &config, &m->vm, err);
 	/* The server is forked first of all: it must not hold the descriptors of other devices. */
 	if (rc < 0 || (rc = add_files(m, c, err)) < 0 || (rc = add_sockets(m, c, err)) < 0 ||
 	    (rc = add_entropy(m, err)) < 0 || (rc = add_balloon(m, err)) < 0 ||
+	    (rc = add_image(m, err)) < 0 ||
 	    (rc = add_disks_and_nets(m, c, err)) < 0 ||
 	    /* What comes from files is read, and the guest made again, with nothing left to lose. */
 	    (c->jailed && (rc = jail_enter(err)) < 0) ||
@@ -238,5 +275,7 @@ void machine_end(struct machine *m)
 {
 	vm_free(m->vm);
 	fsd_server_end(&m->files);
+	pmem_unmap(&m->image);
+	fd_close(m->image_fd);
 	*m = (struct machine)MACHINE_INIT;
 }

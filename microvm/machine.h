@@ -18,7 +18,7 @@
 
 #define MACHINE_SHARE_TAG "hull" /* of the shared directory's file system */
 #define MACHINE_GUEST_CID 3
-#define MACHINE_DEVICES   4 /* that every machine has; disks and networks come on top */
+#define MACHINE_DEVICES   4 /* that every machine has; an image, disks and networks come on top */
 
 /* One the guest finds as /dev/vda, the next as /dev/vdb. */
 struct machine_disk {
@@ -39,6 +39,7 @@ struct machine_config {
 	int kernel_fd, initramfs_fd; /* borrowed */
 	const char *kernel_name;     /* for messages */
 	int share_fd;                /* the shared directory; borrowed */
+	int image_fd;    /* a file that the guest finds as /dev/pmem0, O_RDONLY; borrowed; -1: none */
 	int serial_fd;   /* the kernel's messages go there; borrowed; -1: it has no serial port */
 	bool last_words; /* of them only those of a kernel that panics */
 	unsigned int cpus;
@@ -61,11 +62,13 @@ struct machine {
 	struct vm *vm;
 	struct fsd_server files;
 	struct virtio_device *balloon; /* its VM owns it; see virtio/balloon.h */
+	struct guest_region image;     /* mapped as long as the VM */
+	int image_fd;                  /* -1: none */
 };
 
 #define MACHINE_INIT                                                                               \
 	{                                                                                          \
-		NULL, FSD_SERVER_INIT, NULL                                                        \
+		NULL, FSD_SERVER_INIT, NULL, {0}, -1                                               \
 	}
 
 /* The caller has one thread; when it returns the guest runs. *ret is MACHINE_INIT after a failure. */

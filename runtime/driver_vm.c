@@ -30,6 +30,7 @@
 #include "runtime/vm_config.h"
 #include "runtime/vm_control.h"
 #include "runtime/vm_net.h"
+#include "runtime/vm_root_image.h"
 #include "runtime/vm_share.h"
 
 #define SHARE_DIR "share" /* in the state directory; where the tree is mounted */
@@ -59,7 +60,7 @@ int vm_setup_load(struct setup *s, struct err *err)
 	int rc;
 
 	vm->program_fd = vm->kvm_fd = vm->kernel_fd = vm->initramfs_fd = -1;
-	vm->config_fd = vm->control_fd = vm->network_fd = -1;
+	vm->config_fd = vm->control_fd = vm->network_fd = vm->root_image_fd = -1;
 	vm->network = (struct ns_taken)NS_TAKEN_INIT;
 	vm->image = (struct vm_image)VM_IMAGE_INIT;
 	vm->pidns = (struct vm_pidns)VM_PIDNS_INIT;
@@ -72,7 +73,9 @@ int vm_setup_load(struct setup *s, struct err *err)
 	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->kvm_fd < 0)
 		return err_sys(err, "a virtual machine needs '/dev/kvm'");
-	if ((rc = open_file("program", m->program, O_PATH, &vm->program_fd, err)) < 0)
+	if ((rc = open_file("program", m->program, O_PATH, &vm->program_fd, err)) < 0 ||
+	    (m->root_image && (rc = vm_root_image_open(m->root_image, &vm->root_image_fd,
+						       &vm->root_image_type, err)) < 0))
 		return rc;
 	if (s->options->image_path)
 		return vm_image_open(s->options->image_path, &vm->image, err);
@@ -92,12 +95,13 @@ static int write_config(struct setup *s, struct err *err)
 	return s->vm->config_fd < 0 ? s->vm->config_fd : 0;
 }
 
-/* It can do without. */
+/* It can do without, and a machine with an image is like no other's. */
 static void open_template(struct setup *s)
 {
 	struct err e = ERR_INIT;
 
-	if (s->vm->machine.from_template && vm_template_open(s->rt, s->vm, &s->vm->from, &e) < 0)
+	if (s->vm->machine.from_template && s->vm->root_image_fd < 0 &&
+	    vm_template_open(s->rt, s->vm, &s->vm->from, &e) < 0)
 		log_warn("template of the virtual machine: %s; booting it", e.msg);
 }
 
@@ -129,6 +133,7 @@ void vm_setup_free(struct vm_setup *vm)
 	fd_close(vm->config_fd);
 	fd_close(vm->control_fd);
 	fd_close(vm->network_fd);
+	fd_close(vm->root_image_fd);
 	ns_taken_release(&vm->network);
 	vm_image_close(&vm->image);
 	vm_pidns_release(&vm->pidns);
@@ -244,6 +249,7 @@ static int become_vmm(struct setup *s, int share_fd, struct err *err)
 	    (clone && (rc = add_fd(&w, "--template-fd", vm->from.dir_fd, err)) < 0) ||
 	    (rc = add_fd(&w, "--control-fd", vm->control_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--share-fd", share_fd, err)) < 0 ||
+	    (rc = add_fd(&w, "--root-image-fd", vm->root_image_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--sync-fd", s->child.sync[1], err)) < 0 ||
 	    (rc = add_fd(&w, "--fifo-fd", s->fifo_fd, err)) < 0 ||
 	    (rc = add_network(&w, vm, err)) < 0 || (rc = add_log(&w, err)) < 0)
@@ -255,6 +261,7 @@ static int become_vmm(struct setup *s, int share_fd, struct err *err)
 	add_switch(&w, "--memory-unchanged", image->unchanged);
 	add_word(&w, "--kernel-name", vm->machine.kernel);
 	add_word(&w, "--cmdline", vm->machine.cmdline);
+	add_word(&w, "--root-image-type", vm->root_image_type);
 	add_switch(&w, "--terminal", s->spec->has_process && s->spec->process.terminal);
 	add_switch(&w, "--no-pivot", s->options->no_pivot);
 	add_switch(&w, "--no-new-keyring", s->options->no_new_keyring);
@@ -276,7 +283,7 @@ static int set_up(struct setup *s, struct err *err)
 		return err_sys(err, "setsid");
 	if ((rc = enter_namespaces(s, err)) < 0)
 		return rc;
-	share = vm_share_build(s->spec, s->rt->proc_fd, path, err);
+	share = vm_share_build(s->spec, s->rt->proc_fd, path, s->vm->root_image_fd < 0, err);
 	if (share < 0)
 		return share;
 	/* Hooks may have furnished the network. */

@@ -167,6 +167,9 @@ int vm_config_check(const struct spec *spec, bool joins, struct err *err)
 		 "a virtual machine does not have the host's SELinux"},
 		{given(spec->rootfs.mount_label), "linux.mountLabel",
 		 "a virtual machine does not have the host's SELinux"},
+		{joins && spec_annotation(spec, VM_ROOT_IMAGE_ANNOTATION),
+		 "annotation " VM_ROOT_IMAGE_ANNOTATION,
+		 "a machine gets an image when it is made, not for a container that joins it"},
 	};
 	int rc = check_namespaces(spec, joins, err);
 

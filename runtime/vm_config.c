@@ -201,8 +201,9 @@ static void write_annotations(const struct json_node *annotations, struct json_w
 
 static void write_root(const struct spec *spec, const struct vm_place *place, struct json_writer *w)
 {
+	const bool image = spec_annotation(spec, VM_ROOT_IMAGE_ANNOTATION);
 	FREE char *path = place ? mem_xprintf(VM_TREES_PATH "/%s/%s", place->id, place->root)
-				: mem_xstrdup(VM_SHARE_PATH "/root");
+				: mem_xstrdup(image ? VM_ROOT_PATH : VM_SHARE_PATH "/root");
 
 	json_w_object(w, "root");
 	json_w_string(w, "path", path);

@@ -12,6 +12,11 @@
 #define VM_TREES_PATH "/run/hull/pods"
 /* The directory of procfs, by its id, of each container's first process. */
 #define VM_PROCESSES_PATH "/run/hull/processes"
+/* Where the container's root is when it comes from an image: over it, and what is changed. */
+#define VM_ROOT_IMAGE_ANNOTATION "org.hull.vm.root-image"
+#define VM_ROOT_PATH             "/run/hull/root"
+#define VM_IMAGE_PATH            "/run/hull/image"
+#define VM_LAYER_PATH            "/run/hull/layer"
 
 /* What a container that joins a machine shares with others in it. */
 struct vm_place {

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "runtime/host_config.h"
+#include "runtime/vm_config.h"
 
 #define KERNEL    "vmlinux-fast"
 #define INITRAMFS "initramfs"
@@ -151,6 +152,19 @@ static char *join_words(const char *const *words)
 	return line.len ? mem_xstrdup(buf_str(&line)) : NULL;
 }
 
+static int choose_root_image(const struct spec *spec, struct vm_machine *m, struct err *err)
+{
+	const char *path = spec_annotation(spec, VM_ROOT_IMAGE_ANNOTATION);
+
+	if (path && path[0] != '/')
+		return err_set(err, EINVAL,
+			       "annotation '" VM_ROOT_IMAGE_ANNOTATION
+			       "': '%s' is no absolute path",
+			       path);
+	m->root_image = path ? mem_xstrdup(path) : NULL;
+	return 0;
+}
+
 /* The hypervisor may be named, but there is only one. */
 static int check_program(const struct spec_vm *vm, const char *program, struct err *err)
 {
@@ -179,7 +193,9 @@ int vm_machine_choose(const struct spec *spec, struct vm_machine *ret, struct er
 		return err_set(err, ENOTSUP, "%s: not supported by hull's virtual machines",
 			       vm->no_use);
 	if ((rc = check_program(vm, ret->program, err)) < 0 ||
-	    (rc = choose_size(spec, ret, err)) < 0 || (rc = host_config_load(&host, err)) < 0)
+	    (rc = choose_size(spec, ret, err)) < 0 ||
+	    (rc = choose_root_image(spec, ret, err)) < 0 ||
+	    (rc = host_config_load(&host, err)) < 0)
 		return rc;
 	rc = choose_template(spec, host.from_template, &ret->from_template, err);
 	ret->cmdline = join_words(vm->kernel_parameters);
@@ -196,4 +212,5 @@ void vm_machine_release(struct vm_machine *m)
 	free(m->kernel);
 	free(m->initramfs);
 	free(m->cmdline);
+	free(m->root_image);
 }

@@ -13,6 +13,7 @@
 struct vm_machine {                         /* strings are owned */
 	char *program, *kernel, *initramfs; /* paths */
 	char *cmdline;                      /* more words for the kernel, or NULL */
+	char *root_image;                   /* absolute path, or NULL: root.path it is */
 	unsigned int cpus;
 	uint64_t memory; /* bytes */
 	bool hugepages;
@@ -21,8 +22,8 @@ struct vm_machine {                         /* strings are owned */
 
 /*
  * Of each the first that is given: an annotation org.hull.vm.NAME (kernel, initramfs, cpus,
- * memory-mib, hugepages, template), the vm object, /etc/hull/hull.json (kernel, initramfs, template);
- * else what belongs
+ * memory-mib, hugepages, template, root-image), the vm object, /etc/hull/hull.json (kernel,
+ * initramfs, template); else what belongs
  * to this installation, as many processors as cpu.quota has use for, and memory.limit with room for
  * the guest's own kernel. *ret is for vm_machine_release also after a failure.
  */

@@ -133,7 +133,8 @@ static int share_mount(int dir, size_t i, const struct ns_mount *m, int proc_fd,
 	return rc < 0 ? err_wrap(err, rc, "mounts[%zu]", i) : 0;
 }
 
-int vm_share_build(const struct spec *spec, int proc_fd, const char *path, struct err *err)
+int vm_share_build(const struct spec *spec, int proc_fd, const char *path, bool with_root,
+		   struct err *err)
 {
 	const struct ns_mount root = {.source = spec->rootfs.path, .flags = MS_REC};
 	CLOSE_FD int dir = -1;
@@ -147,7 +148,7 @@ int vm_share_build(const struct spec *spec, int proc_fd, const char *path, struc
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
 		return err_sys(err, "open '%s'", path);
-	rc = share(dir, "root", &root, proc_fd, err);
+	rc = with_root ? share(dir, "root", &root, proc_fd, err) : 0;
 	if (rc < 0)
 		return err_wrap(err, rc, "root.path");
 	for (size_t i = 0; i < spec->rootfs.n_mounts; i++) {

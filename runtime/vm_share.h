@@ -13,10 +13,10 @@
 
 /*
  * In a mount namespace of the caller's own: mounts at path (an empty directory) a tmpfs with the
- * container's root as "root" and the source of each bind mount N as "mN", read-only and with ids
+ * container's root as "root", unless it comes from elsewhere, and the source of each bind mount N as "mN", read-only and with ids
  * mapped where the configuration says so. Returns a descriptor of the directory.
  */
-int vm_share_build(const struct spec *spec, int proc_fd, const char *path,
+int vm_share_build(const struct spec *spec, int proc_fd, const char *path, bool with_root,
 		   struct err *err) MUST_CHECK;
 
 /* A file or directory of the host as a mount without a place, which hull-vmm's file server can have. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the host asks to be mounted: a shared directory by its tag, a block device by its serial
- * (which the host gave it, so that the order of devices means nothing). In a job, because a mount
- * waits for the host's file server.
+ * (which the host gave it, so that the order of devices means nothing) or, as regions of memory have
+ * none, by its name. In a job, because a mount waits for the host's file server.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -67,12 +67,19 @@ static bool has_serial(int dir, const char *name, const char *serial)
 	       strncmp(buf_str(&text), serial, strlen(serial)) == 0;
 }
 
+static bool is_region(const char *name)
+{
+	return strncmp(name, "pmem", 4) == 0 && name[4] && !strchr(name, '/');
+}
+
 /* /dev/NAME of the block device; caller frees. */
 static char *find_device(const char *serial, struct err *err)
 {
-	DIR *d = opendir(BLOCK_DEVICES);
+	DIR *d = is_region(serial) ? NULL : opendir(BLOCK_DEVICES);
 	char *found = NULL;
 
+	if (is_region(serial))
+		return mem_xprintf("/dev/%s", serial);
 	if (!d) {
 		(void)err_sys(err, "open '" BLOCK_DEVICES "'");
 		return NULL;
@@ -99,6 +106,28 @@ static int check_target(const struct guest *g, const char *target, struct err *e
 	return 0;
 }
 
+/* Directories of an overlay's own, which are not there before it. */
+static int make_layer(const struct guest *g, const char *data, struct err *err)
+{
+	static const char *const options[] = {"upperdir=", "workdir="};
+	FREE char *copy = mem_xstrdup(data);
+	char *rest = copy, *word;
+
+	while ((word = strsep(&rest, ","))) {
+		for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+			const size_t len = strlen(options[i]);
+			int rc;
+
+			if (strncmp(word, options[i], len) != 0)
+				continue;
+			if ((rc = check_target(g, word + len, err)) < 0 ||
+			    (rc = path_mkdirs(word + len, 0755, err)) < 0)
+				return rc;
+		}
+	}
+	return 0;
+}
+
 int op_mount(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
 	     int fd, struct err *err)
 {
@@ -117,7 +146,8 @@ int op_mount(struct runtime *rt, const struct guest *g, const struct request *q,
 		if (!device)
 			return -ENODEV;
 	}
-	if ((rc = path_mkdirs(q->target, 0755, err)) < 0)
+	if ((rc = path_mkdirs(q->target, 0755, err)) < 0 ||
+	    (strcmp(q->type, "overlay") == 0 && (rc = make_layer(g, q->data, err)) < 0))
 		return rc;
 	if (mount(device ? device : q->source, q->target, q->type, flags, q->data) < 0)
 		return err_sys(err, "mount '%s' (%s) on '%s'", q->source, q->type, q->target);

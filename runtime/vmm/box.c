@@ -167,7 +167,7 @@ static void networked(void *arg, const struct proto_body *body, const struct err
 		vmm_fail(v, &e);
 }
 
-static void mounted(void *arg, const struct proto_body *body, const struct err *why)
+static void rooted(void *arg, const struct proto_body *body, const struct err *why)
 {
 	struct vmm *v = arg;
 	BUF request = BUF_INIT;
@@ -199,6 +199,49 @@ void box_put_mount(const char *target, uint32_t flags, struct buf *request)
 	proto_put_string(request, PROTO_F_FS_TYPE, "virtiofs");
 	proto_put_string(request, PROTO_F_TARGET, target);
 	put_flags(flags, request);
+}
+
+/*
+ * A root from an image is read-only, and the same for all machines that have it. What the container
+ * changes lies over it, in the guest's memory.
+ */
+static void layered(void *arg, const struct proto_body *body, const struct err *why)
+{
+	struct vmm *v = arg;
+	BUF request = BUF_INIT;
+
+	if (why) {
+		rooted(v, body, why);
+		return;
+	}
+	proto_put_string(&request, PROTO_F_SOURCE, "overlay");
+	proto_put_string(&request, PROTO_F_FS_TYPE, "overlay");
+	proto_put_string(&request, PROTO_F_TARGET, VM_ROOT_PATH);
+	proto_put_string(&request, PROTO_F_DATA,
+			 "lowerdir=" VM_IMAGE_PATH ",upperdir=" VM_LAYER_PATH
+			 "/upper,workdir=" VM_LAYER_PATH "/work");
+	put_flags(v->o.root_flags, &request);
+	calls_make(v, PROTO_MOUNT_FS, &request, CALL_TIMEOUT_MS, rooted, v);
+}
+
+static void mounted(void *arg, const struct proto_body *body, const struct err *why)
+{
+	struct vmm *v = arg;
+	BUF request = BUF_INIT;
+
+	if (why || !v->o.root_image_type) {
+		rooted(v, body, why);
+		return;
+	}
+	proto_put_string(&request, PROTO_F_SOURCE, "pmem0");
+	proto_put_string(&request, PROTO_F_FS_TYPE, v->o.root_image_type);
+	proto_put_string(&request, PROTO_F_TARGET, VM_IMAGE_PATH);
+	proto_put_u32(&request, PROTO_F_MOUNT_FLAGS, PROTO_MOUNT_RDONLY);
+	/* Its pages are the host's: the guest keeps no copy. */
+	proto_put_string(&request, PROTO_F_DATA,
+			 strcmp(v->o.root_image_type, "ext4") == 0 ? "dax=always,noload"
+								   : "dax=always");
+	calls_make(v, PROTO_MOUNT_FS, &request, CALL_TIMEOUT_MS, layered, v);
 }
 
 static void on_ready(void *arg, const uint64_t boot_ns[2])

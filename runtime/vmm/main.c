@@ -49,6 +49,7 @@ static int take_option(struct vmm_options *o, const char *name, const char *valu
 		{"--fifo-fd", &o->fifo_fd},
 		{"--log-fd", &o->log_fd},
 		{"--network-fd", &o->network_fd},
+		{"--root-image-fd", &o->root_image_fd},
 		{"--tap-fd", o->n_taps < ARRAY_SIZE(o->tap_fds) ? &o->tap_fds[o->n_taps] : NULL},
 		{"--restore-fd", &o->restore.state_fd},
 		{"--memory-fd", &o->restore.memory_fd},
@@ -77,6 +78,8 @@ static int take_option(struct vmm_options *o, const char *name, const char *valu
 		o->kernel_name = value;
 	else if (strcmp(name, "--cmdline") == 0)
 		o->cmdline = value;
+	else if (strcmp(name, "--root-image-type") == 0)
+		o->root_image_type = value;
 	else if (strcmp(name, "--root-flags") == 0 && parse_u32(value, &o->root_flags) == 0)
 		return 0;
 	else if (strcmp(name, "--cpus") == 0 && parse_u32(value, &o->cpus) == 0)
@@ -120,6 +123,7 @@ static int read_options(char **argv, struct vmm_options *o, struct err *err)
 		.fifo_fd = -1,
 		.log_fd = -1,
 		.network_fd = -1,
+		.root_image_fd = -1,
 		.restore = SNAPSHOT_INIT,
 		.template_fd = -1,
 		.save = SNAPSHOT_INIT,
@@ -143,7 +147,8 @@ static int read_options(char **argv, struct vmm_options *o, struct err *err)
 	    (saves && o->save.memory_fd < 0))
 		return err_set(err, EINVAL, "this program is started by hull-oci");
 	if ((o->restore.state_fd >= 0 && o->restore.memory_fd < 0) || (o->control_fd < 0 && !saves) ||
-	    o->share_fd < 0 || o->sync_fd < 0 || !o->id || !o->cpus || !o->memory)
+	    o->share_fd < 0 || o->sync_fd < 0 || !o->id || !o->cpus || !o->memory ||
+	    (o->root_image_fd < 0) != !o->root_image_type)
 		return err_set(err, EINVAL, "this program is started by hull-oci");
 	if (!o->guest_id)
 		o->guest_id = o->id;
@@ -200,6 +205,7 @@ static int start_machine(struct vmm *v, struct err *err)
 		.kernel_name = v->o.kernel_name,
 		.initramfs_fd = v->o.initramfs_fd,
 		.share_fd = v->o.share_fd,
+		.image_fd = v->o.root_image_fd,
 		.serial_fd = -1,
 		.last_words = true,
 		.cpus = v->o.cpus,
@@ -228,6 +234,7 @@ static int start_machine(struct vmm *v, struct err *err)
 	/* The devices have duplicates. */
 	for (size_t i = 0; i < v->o.n_taps; i++)
 		fd_replace(&v->o.tap_fds[i], -1);
+	fd_replace(&v->o.root_image_fd, -1);
 	return rc;
 }
 
@@ -346,6 +353,7 @@ static int close_others(const struct vmm_options *o, struct err *err)
 		o->share_fd, o->sync_fd,    o->control_fd,       o->fifo_fd,
 		o->log_fd,   o->network_fd, o->restore.state_fd, o->restore.memory_fd,
 		o->template_fd, o->restore.working_set_fd, o->save.state_fd, o->save.memory_fd,
+		o->root_image_fd,
 	};
 	int all[ARRAY_SIZE(keep) + NETCONF_LINKS_MAX];
 

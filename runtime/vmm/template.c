@@ -25,10 +25,11 @@
  */
 static int count_nets(const struct vmm *v, uint32_t *ret, struct err *err)
 {
-	uint32_t devices = MACHINE_DEVICES + (v->o.save.state_fd >= 0 ? TEMPLATE_NETS : 0);
+	const uint32_t others = MACHINE_DEVICES + (v->o.root_image_fd >= 0);
+	uint32_t devices = others + (v->o.save.state_fd >= 0 ? TEMPLATE_NETS : 0);
 	int rc = v->o.restore.state_fd >= 0 ? snapshot_devices(v->o.restore.state_fd, &devices, err) : 0;
 
-	*ret = devices > MACHINE_DEVICES ? devices - MACHINE_DEVICES : 0;
+	*ret = devices > others ? devices - others : 0;
 	return rc;
 }
 

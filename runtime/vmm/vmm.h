@@ -42,6 +42,8 @@ struct vmm_options {
 	struct snapshot save; /* there is no container: what the machine is saved to, as a template */
 	int fifo_fd; /* -1: started as soon as the parent says GO */
 	int log_fd;
+	int root_image_fd; /* -1: the root is in the share */
+	const char *root_image_type; /* of the file system in it */
 	int network_fd; /* a file with the network's configuration, base/netconf.h; -1: none */
 	int tap_fds[NETCONF_LINKS_MAX];
 	size_t n_taps;

@@ -155,6 +155,7 @@ int main(int argc, char **argv)
 	struct devices d = {0};
 	struct machine_config config = {
 		.kvm_fd = -1,
+		.image_fd = -1,
 		.serial_fd = -1,
 		.connect = on_connect,
 		.disks = d.disks,

@@ -228,7 +228,7 @@ static void machine_ended(void *arg, uint32_t events)
 
 static int start_machine(char **argv, int words, struct err *err)
 {
-	struct machine_config c = {.kvm_fd = -1, .serial_fd = -1, .connect = on_connect};
+	struct machine_config c = {.kvm_fd = -1, .image_fd = -1, .serial_fd = -1, .connect = on_connect};
 	BUF cmdline = BUF_INIT;
 	uint32_t cpus;
 	int rc;

@@ -195,7 +195,7 @@ static void input_ended(void *arg, uint32_t events)
 
 static int start_machine(char **argv, struct err *err)
 {
-	struct machine_config c = {.kvm_fd = -1, .serial_fd = -1, .cpus = 1, .connect = on_connect};
+	struct machine_config c = {.kvm_fd = -1, .image_fd = -1, .serial_fd = -1, .cpus = 1, .connect = on_connect};
 	BUF words = BUF_INIT;
 	uint32_t mib;
 	int rc;
