@@ -9,15 +9,19 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/kvm.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "microvm/saved_memory.h"
@@ -194,6 +198,26 @@ static void add_page(struct recorder *r, uint64_t page, bool written)
 	}
 	end_range(r);
 	r->last = (struct working_set_range){page, 1, written};
+}
+
+int working_set_open_pagemap(struct err *err)
+{
+	struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct had[2], without[2];
+	CLOSE_FD int fd = -1;
+	int error;
+
+	if (capget(&head, had) < 0)
+		return err_sys(err, "capget");
+	memcpy(without, had, sizeof(had));
+	without[0].effective = without[1].effective = 0;
+	if (capset(&head, without) < 0)
+		return err_sys(err, "capset");
+	fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	error = errno;
+	if (capset(&head, had) < 0)
+		return err_sys(err, "capset");
+	return fd < 0 ? err_code(err, error, "open '/proc/self/pagemap'") : fd_take(&fd);
 }
 
 static int record_part(const struct guest_memory *m, int pagemap_fd, uint64_t start, uint64_t end,

@@ -42,8 +42,14 @@ void working_set_fetch(const struct working_set *w, const struct guest_memory *m
 void working_set_map(const struct working_set *w, const struct guest_memory *m, int vcpu_fd);
 
 /*
+ * The caller's page tables, for working_set_record. Whoever has the descriptor does not learn where in
+ * the host's memory the pages are: it is opened without the privilege that this takes.
+ */
+int working_set_open_pagemap(struct err *err) MUST_CHECK;
+
+/*
  * What has been touched by now of the parts of RAM that memory_fd has, the file that it was laid on.
- * pagemap_fd: /proc/self/pagemap. to_fd is written to from its beginning on.
+ * to_fd is written to from its beginning on.
  */
 int working_set_record(const struct guest_memory *m, int memory_fd, int pagemap_fd, int to_fd,
 		       struct err *err) MUST_CHECK;

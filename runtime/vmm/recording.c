@@ -4,7 +4,6 @@
  * one that is made of the same files: when its container has run for a moment, or has ended.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -28,12 +27,6 @@ static void on_timer(void *arg, uint32_t events)
 	recording_end(arg);
 }
 
-/* In the jail there will be no such file to be seen. */
-static int open_pagemap(void)
-{
-	return open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-}
-
 void recording_begin(struct vmm *v)
 {
 	const struct snapshot *from = &v->o.restore;
@@ -46,7 +39,8 @@ void recording_begin(struct vmm *v)
 	    flock(from->working_set_fd, LOCK_EX | LOCK_NB) < 0)
 		return;
 	r = mem_xalloc(sizeof(*r));
-	r->pagemap_fd = open_pagemap();
+	/* In the jail there will be no such file to be seen. */
+	r->pagemap_fd = working_set_open_pagemap(&e);
 	r->memory_fd = fd_dup(from->memory_fd, &e);
 	r->to_fd = fd_dup(from->working_set_fd, &e);
 	v->recording = r;

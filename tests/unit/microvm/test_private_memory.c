@@ -216,6 +216,26 @@ static void recorded(void **state)
 }
 
 /* A file that is none, or of a larger machine, is refused; whatever byte of it is another. */
+/* What a machine's process may read of its page tables tells nothing of the host's memory. */
+static void pages_without_places(void **state)
+{
+	struct guest_memory m = new_memory(false, RAM);
+	struct err e = ERR_INIT;
+	CLOSE_FD int fd = working_set_open_pagemap(&e);
+	uint64_t entry = 0;
+
+	(void)state;
+	if (fd < 0)
+		fail_msg("%s", e.msg);
+	m.map[0] = 1;
+	assert_int_equal(pread(fd, &entry, sizeof(entry),
+			       (off_t)((uintptr_t)m.map / PAGE * sizeof(entry))),
+			 sizeof(entry));
+	assert_true(entry >> 63);
+	assert_int_equal(entry & ((1ull << 55) - 1), 0);
+	guest_memory_free(&m);
+}
+
 static void wrong_set(void **state)
 {
 	CLOSE_FD int fd = new_file("memory");
@@ -255,7 +275,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		tmp_test(laid),	    tmp_test(damaged),	tmp_test(copied),
-		tmp_test(not_laid), tmp_test(recorded), tmp_test(wrong_set),
+		tmp_test(not_laid), tmp_test(recorded), tmp_test(pages_without_places),
+		tmp_test(wrong_set),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
