@@ -403,15 +403,16 @@ static int restore_devices(struct vm *vm, struct state_in *all, struct err *err)
 	return 0;
 }
 
-/* What is wrong with it is no reason to fail. */
-static void read_working_set(struct vm *vm, const struct snapshot *from, struct working_set *ret)
+/* What is wrong with it is no reason to fail. Beside pages that were saved it has some from between. */
+static void read_working_set(struct vm *vm, const struct snapshot *from, uint64_t saved_pages,
+			     struct working_set *ret)
 {
 	struct err e = ERR_INIT;
 	int rc;
 
 	if (from->working_set_fd < 0)
 		return;
-	rc = working_set_read(from->working_set_fd, &vm->memory, ret, &e);
+	rc = working_set_read(from->working_set_fd, &vm->memory, 2 * saved_pages, ret, &e);
 	if (rc < 0 && rc != -ENODATA)
 		log_debug("%s, going on without", e.msg);
 	working_set_fetch(ret, &vm->memory);
@@ -433,7 +434,7 @@ static int restore_all(struct vm *vm, const struct snapshot *from, struct workin
 				 err)) < 0 ||
 	    (rc = vm_map_registers(vm, err)) < 0)
 		return rc;
-	read_working_set(vm, from, set);
+	read_working_set(vm, from, memory.pages, set);
 	if ((rc = restore_cpus(vm, &in, err)) < 0 || (rc = restore_irqchip(vm, &in, err)) < 0 || (rc = restore_clock(vm, &in, err)) < 0 ||
 	    (rc = restore_serial(&vm->serial, &in, err)) < 0 ||
 	    (rc = restore_devices(vm, &in, err)) < 0)

@@ -78,11 +78,13 @@ static bool in_ram(const struct working_set_range *r, const struct guest_memory 
 	return r->pages && r->first < pages && r->pages <= pages - r->first;
 }
 
-int working_set_read(int fd, const struct guest_memory *m, struct working_set *ret, struct err *err)
+int working_set_read(int fd, const struct guest_memory *m, uint64_t max_pages, struct working_set *ret,
+		     struct err *err)
 {
 	struct working_set w = {0};
 	BUF file = BUF_INIT;
 	struct header h;
+	uint64_t pages = 0;
 	int rc;
 
 	if (lseek(fd, 0, SEEK_SET) < 0)
@@ -105,7 +107,8 @@ int working_set_read(int fd, const struct guest_memory *m, struct working_set *r
 		struct working_set_range *r = &w.ranges[i];
 
 		*r = (struct working_set_range){le64toh(r->first), le32toh(r->pages), le32toh(r->written)};
-		if (!in_ram(r, m)) {
+		pages += r->pages;
+		if (!in_ram(r, m) || pages > max_pages) {
 			working_set_free(&w);
 			return err_set(err, EINVAL, "the working set is not of this machine");
 		}

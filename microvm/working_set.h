@@ -7,7 +7,7 @@
  *   the first page, le32 pages, le32 1 when they were written to
  *
  * The file may be anybody's, or of another machine: every number in it is checked, and a wrong one
- * costs time and nothing else.
+ * costs time and some memory, but no more than the machine's file has.
  */
 #ifndef HULL_MICROVM_WORKING_SET_H
 #define HULL_MICROVM_WORKING_SET_H
@@ -31,8 +31,11 @@ struct working_set {
 	size_t n;
 };
 
-/* fd: from its beginning on. -ENODATA: it is empty, nothing has been recorded yet. */
-int working_set_read(int fd, const struct guest_memory *m, struct working_set *ret,
+/*
+ * fd: from its beginning on. max_pages: of all ranges together. -ENODATA: it is empty, nothing has been
+ * recorded yet.
+ */
+int working_set_read(int fd, const struct guest_memory *m, uint64_t max_pages, struct working_set *ret,
 		     struct err *err) MUST_CHECK;
 void working_set_free(struct working_set *w);
 

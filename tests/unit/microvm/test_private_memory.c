@@ -191,14 +191,14 @@ static void recorded(void **state)
 	volatile uint8_t byte;
 
 	(void)state;
-	assert_int_equal(working_set_read(set_fd, &a, &w, &e), -ENODATA);
+	assert_int_equal(working_set_read(set_fd, &a, PAGES, &w, &e), -ENODATA);
 	assert_int_equal(memory_restore(&a, fd, &saved, true, &e), 0);
 	byte = a.map[20 * PAGE];
 	(void)byte;
 	a.map[90 * PAGE] = 1;
 	a.map[3000 * PAGE] = 1; /* of nothing that was saved */
 	if (working_set_record(&a, fd, pagemap, set_fd, &e) < 0 ||
-	    working_set_read(set_fd, &a, &w, &e) < 0)
+	    working_set_read(set_fd, &a, PAGES, &w, &e) < 0)
 		fail_msg("%s", e.msg);
 	assert_true(is_in(&w, 20, false));
 	assert_true(is_in(&w, 90, true));
@@ -251,21 +251,22 @@ static void wrong_set(void **state)
 	assert_int_equal(memory_restore(&m, fd, &saved, true, &e), 0);
 	m.map[2000 * PAGE] = 1;
 	assert_int_equal(working_set_record(&m, fd, pagemap, set_fd, &e), 0);
-	assert_int_equal(working_set_read(set_fd, &m, &w, &e), 0);
+	assert_int_equal(working_set_read(set_fd, &m, PAGES, &w, &e), 0);
 	assert_int_equal(w.n, 1);
 	working_set_free(&w);
-	assert_int_equal(working_set_read(set_fd, &small, &w, &e), -EINVAL);
+	assert_int_equal(working_set_read(set_fd, &m, 0, &w, &e), -EINVAL); /* more than was saved */
+	assert_int_equal(working_set_read(set_fd, &small, PAGES, &w, &e), -EINVAL);
 	for (off_t i = 0; i < 24 + 16; i++) {
 		assert_int_equal(pread(set_fd, &byte, 1, i), 1);
 		byte ^= 0x40;
 		assert_int_equal(pwrite(set_fd, &byte, 1, i), 1);
-		assert_int_equal(working_set_read(set_fd, &m, &w, &e), -EINVAL);
+		assert_int_equal(working_set_read(set_fd, &m, PAGES, &w, &e), -EINVAL);
 		byte ^= 0x40;
 		assert_int_equal(pwrite(set_fd, &byte, 1, i), 1);
 	}
 	for (off_t len = 1; len < 24 + 16; len++) {
 		assert_int_equal(ftruncate(set_fd, 24 + 16 - len), 0);
-		assert_int_equal(working_set_read(set_fd, &m, &w, &e), -EINVAL);
+		assert_int_equal(working_set_read(set_fd, &m, PAGES, &w, &e), -EINVAL);
 	}
 	guest_memory_free(&m);
 	guest_memory_free(&small);
