@@ -5,34 +5,14 @@
 # with state, socket and namespace of its own.
 
 load lib
+load containerd
 
 setup_file() {
-	[[ $(id -u) == 0 ]] || return 0
-	make_rootfs
-	open_path "$BATS_FILE_TMPDIR"
-	export C=$BATS_FILE_TMPDIR CONTAINERD_NAMESPACE=hull-$$ CONTAINERD_SNAPSHOTTER=native
-	cat >"$C/config.toml" <<-END
-		version = 2
-		root = "$C/root"
-		state = "$C/state"
-		disabled_plugins = ["io.containerd.grpc.v1.cri"]
-		[grpc]
-		address = "$C/sock"
-	END
-	setsid containerd --config "$C/config.toml" >"$C/log" 2>&1 </dev/null 3>&- &
-	echo $! >"$C/pid"
-	(
-		cd "$C" || return
-		umoci init --layout layout
-		umoci new --image layout:box
-		umoci insert --image layout:box "$ROOTFS" /
-		tar -C layout -cf box.tar .
-	) >/dev/null 2>&1
-	wait_for test -S "$C/sock" || {
-		tail -5 "$C/log"
-		return 1
-	}
-	ctr_ images import --base-name box "$C/box.tar" >/dev/null
+	[[ $(id -u) != 0 ]] || make_containerd
+}
+
+teardown_file() {
+	[[ -z ${C-} ]] || remove_containerd
 }
 
 setup() {
@@ -40,46 +20,6 @@ setup() {
 	T=$BATS_TEST_TMPDIR
 	OUT=$T/out
 	ID=box$BATS_TEST_NUMBER
-}
-
-teardown() {
-	[[ -n ${T-} ]] || return 0
-	ctr_ tasks delete --force "$ID" >/dev/null 2>&1 || true
-	ctr_ containers delete "$ID" >/dev/null 2>&1 || true
-	equal "$(ctr_ tasks list --quiet)$(ctr_ containers list --quiet)" ''
-}
-
-teardown_file() {
-	[[ -n ${C-} ]] || return 0
-	kill "$(cat "$C/pid")"
-	gone() { [[ ! -e /proc/$(cat "$C/pid") ]]; }
-	wait_for gone
-	remove_cgroups "/$CONTAINERD_NAMESPACE"
-	T=$C ID=$CONTAINERD_NAMESPACE STATE=$C/runc/$CONTAINERD_NAMESPACE wait_for nothing_left
-}
-
-ctr_() {
-	timeout --foreground 100 ctr --address "$C/sock" "$@" 3>&-
-}
-
-# ctr_run [OPTION]... -- COMMAND...
-ctr_run() {
-	local options=()
-
-	while [[ $1 != -- ]]; do
-		options+=("$1")
-		shift
-	done
-	shift
-	ctr_ run --runc-binary "$RUNTIME" --runc-root "$C/runc" "${options[@]}" box:box "$ID" "$@"
-}
-
-task_status() {
-	ctr_ tasks list | awk -v id="$ID" '$1 == id { print $3 }'
-}
-
-has_task_status() {
-	[[ $(task_status) == "$1" ]]
 }
 
 @test "run passes output and exit status on" {

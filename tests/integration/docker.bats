@@ -5,23 +5,14 @@
 # with its own containerd, state and socket, and without any network set-up.
 
 load lib
+load docker
 
 setup_file() {
-	[[ $(id -u) == 0 ]] || return 0
-	make_rootfs
-	export D=$BATS_FILE_TMPDIR PARENT=/hull-docker-$$
-	echo '{}' >"$D/config.json"
-	setsid dockerd --config-file "$D/config.json" --data-root "$D/data" --exec-root "$D/exec" \
-		--pidfile "$D/dockerd.pid" --host "unix://$D/sock" --bridge none --iptables=false \
-		--ip6tables=false --ip-forward=false --storage-driver vfs --cgroup-parent "$PARENT" \
-		--exec-opt native.cgroupdriver=cgroupfs --add-runtime "hull=$RUNTIME" \
-		--default-runtime hull >"$D/log" 2>&1 </dev/null 3>&- &
-	echo $! >"$D/pid"
-	started_or_dead() { dock version >/dev/null 2>&1 || [[ ! -e /proc/$(cat "$D/pid") ]]; }
-	wait_for started_or_dead
-	if dock version >/dev/null 2>&1; then
-		tar -C "$ROOTFS" -c . | dock import - box >/dev/null
-	fi
+	[[ $(id -u) != 0 ]] || make_docker
+}
+
+teardown_file() {
+	[[ -z ${D-} ]] || remove_docker
 }
 
 setup() {
@@ -29,42 +20,6 @@ setup() {
 	[[ -S $D/sock && -e /proc/$(cat "$D/pid") ]] || skip "dockerd does not start here: $(tail -1 "$D/log")"
 	T=$BATS_TEST_TMPDIR
 	OUT=$T/out
-}
-
-teardown() {
-	local left
-
-	[[ -n ${T-} ]] || return 0
-	left=$(dock ps --all --quiet)
-	# shellcheck disable=SC2086 # a list
-	[[ -z $left ]] || dock rm --force $left >/dev/null
-}
-
-teardown_file() {
-	[[ -n ${D-} ]] || return 0
-	if kill "$(cat "$D/pid")" 2>/dev/null; then
-		gone() { [[ ! -e /proc/$(cat "$D/pid") ]]; }
-		wait_for gone
-	fi
-	umount "$D/data" 2>/dev/null || true # dockerd's own, where / is not a shared mount
-	wait_for remove_cgroups "$PARENT"
-	T=$D ID=${PARENT#/} STATE=$D/exec/runtime-runc/moby wait_for nothing_left
-}
-
-dock() {
-	timeout --foreground 100 docker --host "unix://$D/sock" "$@" 3>&-
-}
-
-dock_run() {
-	dock run --network none "$@"
-}
-
-dock_state() { # FIELD
-	dock inspect --format "{{.State.$1}}" box1
-}
-
-log_has() {
-	dock logs box1 2>&1 | grep -qF -e "$1"
 }
 
 @test "run passes output and exit status on" {

@@ -5,55 +5,20 @@
 # directory, no network, images imported from the busybox root file system.
 
 load lib
+load podman
 
 setup_file() {
-	[[ $(id -u) == 0 ]] || return 0
-	make_rootfs
-	export P=$BATS_FILE_TMPDIR PARENT=/hull-podman-$$
-	cat >"$P/containers.conf" <<-END
-		[engine]
-		cgroup_manager = "cgroupfs"
-		events_logger = "file"
-		lock_type = "file"
-		tmp_dir = "$P/tmp"
-		[containers]
-		# a host may not let its root raise these
-		default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
-	END
-	tar -C "$ROOTFS" -c . | pod import - box
+	[[ $(id -u) != 0 ]] || make_podman
+}
+
+teardown_file() {
+	[[ -z ${P-} ]] || remove_podman
 }
 
 setup() {
 	[[ $(id -u) == 0 ]] || skip 'root is needed'
 	T=$BATS_TEST_TMPDIR
 	OUT=$T/out
-}
-
-teardown() {
-	[[ -z ${T-} ]] || pod rm --all --force --time 0 >/dev/null
-}
-
-teardown_file() {
-	[[ -n ${P-} ]] || return 0
-	pod rm --all --force --time 0
-	pod rmi --all --force
-	umount "$P/root/overlay" "$P/root/vfs" 2>/dev/null || true
-	wait_for remove_cgroups "$PARENT"
-	T=$P ID=hull-podman-$$ STATE=/nonexistent wait_for nothing_left
-}
-
-pod() {
-	CONTAINERS_CONF=$P/containers.conf timeout --foreground 100 podman --root "$P/root" --runroot "$P/run" \
-		--storage-driver vfs --runtime "$RUNTIME" "$@" 3>&-
-}
-
-# pod_run [OPTION]... IMAGE COMMAND...
-pod_run() {
-	pod run --network none --cgroup-parent "$PARENT" "$@"
-}
-
-pod_status() {
-	pod inspect --format '{{.State.Status}}' box1
 }
 
 @test "run passes output and exit status on" {
