@@ -41,6 +41,7 @@ const char *proto_op_name(unsigned int op)
 		[PROTO_SHUTDOWN] = "shutdown",
 		[PROTO_SUSPEND] = "suspend",
 		[PROTO_ATTACH] = "attach",
+		[PROTO_SET_CPUS] = "set cpus",
 	};
 
 	return op < PROTO_OP_END && names[op] ? names[op] : "?";

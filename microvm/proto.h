@@ -85,6 +85,8 @@ enum proto_op {
 	 * killed, as its caller is gone. An EXIT that may not have been heard is told again.
 	 */
 	PROTO_ATTACH,
+	/* CPUS -> CPUS: how many processors are to be online, of those there are; how many were. */
+	PROTO_SET_CPUS,
 	PROTO_OP_END
 };
 const char *proto_op_name(unsigned int op); /* "?" when unknown */
@@ -129,6 +131,7 @@ enum proto_field {
 	PROTO_F_NO_NEW_KEYRING,
 	PROTO_F_NETWORK, /* bytes: base/netconf.h */
 	PROTO_F_READ,    /* u64: bytes of stdin that have arrived; ~0: it takes no more */
+	PROTO_F_CPUS,    /* u32 */
 };
 
 enum proto_event {

@@ -77,6 +77,23 @@ static void done_ps(struct guest *g, struct request *q, void *arg, const struct 
 	guest_reply(g, q, &body);
 }
 
+static void done_cpus(struct guest *g, struct request *q, void *arg, const struct buf *output,
+		      const struct err *why)
+{
+	BUF body = BUF_INIT;
+	uint32_t were = 0;
+
+	(void)arg;
+	if (why) {
+		guest_fail(g, q, why);
+		return;
+	}
+	if (output->len == sizeof(were))
+		memcpy(&were, output->data, sizeof(were));
+	proto_put_u32(&body, PROTO_F_CPUS, were);
+	guest_reply(g, q, &body);
+}
+
 static int take_process(struct guest *g, const struct request *q, struct process *p,
 			const struct buf *output, struct err *err)
 {
@@ -325,6 +342,7 @@ static const struct {
 	[PROTO_SHUTDOWN] = {serve_shutdown, NULL, NULL},
 	[PROTO_SUSPEND] = {serve_suspend, NULL, NULL},
 	[PROTO_ATTACH] = {serve_attach, NULL, NULL},
+	[PROTO_SET_CPUS] = {serve_job, op_cpus, done_cpus},
 };
 
 const struct netconf *guest_network_of(const struct guest *g, const char *container)

@@ -6,6 +6,7 @@
 #include "microvm/guest/guest.h"
 
 job_fn op_mount, op_umount;
+job_fn op_cpus; /* output: uint32_t, how many were online */
 
 /* arg: the struct process. Output of the first two: its pid_t. */
 job_fn op_create, op_exec;

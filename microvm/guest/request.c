@@ -16,7 +16,7 @@
 #define SIZE    (F(ROWS) | F(COLUMNS))
 #define PROCESS (F(ID) | F(EXEC_ID))
 
-_Static_assert(PROTO_F_NETWORK < 64, "a field is a bit");
+_Static_assert(PROTO_F_CPUS < 64, "a field is a bit");
 
 static const struct {
 	bool known;
@@ -41,6 +41,7 @@ static const struct {
 	[PROTO_SHUTDOWN] = {true, 0, 0},
 	[PROTO_SUSPEND] = {true, 0, F(ID)},
 	[PROTO_ATTACH] = {true, F(ID), TOKENS},
+	[PROTO_SET_CPUS] = {true, F(CPUS), 0},
 };
 
 enum shape { NUMBER, STRING, TOKEN, NETWORK };
@@ -64,6 +65,7 @@ static const struct {
 	{PROTO_F_ROWS, NUMBER, offsetof(struct request, rows), 0},
 	{PROTO_F_COLUMNS, NUMBER, offsetof(struct request, columns), 0},
 	{PROTO_F_SIGNAL, NUMBER, offsetof(struct request, signal), 0},
+	{PROTO_F_CPUS, NUMBER, offsetof(struct request, cpus), 0},
 	{PROTO_F_ALL, NUMBER, offsetof(struct request, all), 0},
 	{PROTO_F_FORCE, NUMBER, offsetof(struct request, force), 0},
 	{PROTO_F_NO_PIVOT, NUMBER, offsetof(struct request, no_pivot), 0},

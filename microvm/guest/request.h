@@ -24,6 +24,7 @@ struct request {
 	uint8_t token[TOKEN_MAX][PROTO_TOKEN_LEN];
 	uint32_t rows, columns; /* 0: not given */
 	uint32_t signal;
+	uint32_t cpus;
 	uint32_t all, force, no_pivot, no_new_keyring;
 };
 

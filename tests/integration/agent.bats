@@ -353,6 +353,17 @@ nothing_in_guest() {
 	answered 'create: ok *' 'start: ok' 'pause: ok' 'pause: *' 'resume: ok' 'resume: *' 'signal: ok' 'wait: ok killed 9 *'
 }
 
+@test "the processors of a host are not the agent's" {
+	online=$(cat /sys/devices/system/cpu/online)
+	vm 0 <<-END
+		cpus 1
+		cpus 0
+		op 22
+	END
+	answered 'cpus: ENOTSUP *' 'cpus: ENOTSUP *' 'op: EINVAL *field*missing*'
+	equal "$(cat /sys/devices/system/cpu/online)" "$online"
+}
+
 @test "stats, ps and update speak of the container's group" {
 	local file=memory.max
 
@@ -603,7 +614,7 @@ vm_with_link() {
 		op 1
 		op 4
 		op 18
-		op 22
+		op 23
 		op 65535
 		op 5
 		op 6
