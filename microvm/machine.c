@@ -279,3 +279,26 @@ void machine_end(struct machine *m)
 	fd_close(m->image_fd);
 	*m = (struct machine)MACHINE_INIT;
 }
+
+void machine_set_memory(const struct machine *m, uint64_t bytes)
+{
+	uint64_t all = vm_memory(m->vm)->ram;
+
+	virtio_balloon_set_target(m->balloon, bytes < all ? all - bytes : 0);
+}
+
+uint64_t machine_memory(const struct machine *m)
+{
+	struct balloon_state state;
+
+	virtio_balloon_state(m->balloon, &state);
+	return vm_memory(m->vm)->ram - state.actual;
+}
+
+uint64_t machine_wanted_memory(const struct machine *m)
+{
+	struct balloon_state state;
+
+	virtio_balloon_state(m->balloon, &state);
+	return vm_memory(m->vm)->ram - state.target;
+}

@@ -76,4 +76,13 @@ int machine_start(const struct machine_config *config, struct machine *ret,
 		  struct err *err) MUST_CHECK;
 void machine_end(struct machine *m);
 
+/*
+ * How much of its memory the guest may keep: it is asked to give the rest, which takes its time;
+ * machine_memory says how much it has by now, machine_wanted_memory what it was asked for. From any
+ * thread.
+ */
+void machine_set_memory(const struct machine *m, uint64_t bytes);
+uint64_t machine_memory(const struct machine *m);
+uint64_t machine_wanted_memory(const struct machine *m);
+
 #endif

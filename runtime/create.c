@@ -263,16 +263,41 @@ static int delegate_cgroup(struct setup *s, struct err *err)
 	return cgroup_delegate(s->cgroup, uid, gid, err);
 }
 
+/* A machine's limit of CPU time begins when it has booted: see limit_machine. */
+static int make_machine_cgroup(struct setup *s, struct err *err)
+{
+	struct cgroup_limits l = vm_config_on_host(&s->spec->limits, s->vm->machine.memory);
+
+	l.cpu_quota.set = l.cpu_period.set = l.cpu_burst.set = false;
+	return cgroup_create(s->cgroup, &l, err);
+}
+
 static int make_cgroup(struct setup *s, struct err *err)
 {
-	const struct cgroup_limits none = {0}, of_machine = vm_config_on_host(&s->spec->limits);
-	const struct cgroup_limits *limits = s->member ? &none
-					     : s->vm   ? &of_machine
-						       : &s->spec->limits;
-	int rc = cgroup_create(s->cgroup, limits, err);
+	const struct cgroup_limits none = {0};
+	int rc = s->vm ? make_machine_cgroup(s, err)
+		       : cgroup_create(s->cgroup, s->member ? &none : &s->spec->limits, err);
 
 	s->made_cgroup = rc == 0;
 	return rc == 0 && !setup_in_vm(s) ? delegate_cgroup(s, err) : rc;
+}
+
+/*
+ * A container may have so little of the processors that its guest would boot for minutes. Its start is
+ * the runtime's work and not the container's.
+ */
+static int limit_machine(struct setup *s, struct err *err)
+{
+	const struct cgroup_limits *l = &s->spec->limits;
+	const struct cgroup_limits cpu = {
+		.cpu_quota = l->cpu_quota,
+		.cpu_period = l->cpu_period,
+		.cpu_burst = l->cpu_burst,
+	};
+
+	if (!s->vm || (!l->cpu_quota.set && !l->cpu_period.set && !l->cpu_burst.set))
+		return 0;
+	return cgroup_update(s->cgroup, &cpu, err);
 }
 
 static pid_t clone_child(struct setup *s, int v2, struct err *err)
@@ -458,7 +483,7 @@ static int run_steps(struct setup *s, const char *id, bool fifo, const struct bu
 	    (rc = state_stage(s->container, err)) < 0 ||
 	    (rc = child_serve(&s->child, s->container, s->cgroup, "creating", serve_request, s,
 			      err)) < 0 ||
-	    (rc = state_publish(s->container, err)) < 0)
+	    (rc = limit_machine(s, err)) < 0 || (rc = state_publish(s->container, err)) < 0)
 		return rc;
 	s->announced = true;
 	return child_announce(&s->child, s->options->pid_file, s->options->pidfd_socket, err);

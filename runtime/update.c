@@ -19,7 +19,7 @@
 #include "runtime/state.h"
 #include "runtime/update.h"
 #include "runtime/vm_config.h"
-#include "runtime/vm_control.h"
+#include "runtime/vm_update.h"
 
 #define STAGED STATE_CONFIG ".new"
 
@@ -69,22 +69,9 @@ static void restore_rdt(const struct container *c, const struct spec_rdt *rdt,
 		log_debug("update: schemas stay changed: %s", err.msg);
 }
 
-/* The limits that a virtual machine keeps inside. */
-static int update_guest(const struct container *c, const struct json_node *resources,
-			struct err *err)
-{
-	BUF text = BUF_INIT;
-
-	vm_config_limits_for_guest(resources, &text);
-
-	CLOSE_FD int fd = vm_control_file("resources", text.data, text.len, err);
-
-	return fd < 0 ? fd : vm_control_call(c, VM_CONTROL_UPDATE, 0, fd, NULL, err);
-}
-
 struct last_step {
 	const struct container *c;
-	const struct json_node *resources;
+	const struct vm_update *machine; /* NULL: it is none */
 };
 
 /* The staged configuration takes effect with the limits. */
@@ -92,39 +79,48 @@ static int finish(void *arg, struct err *err)
 {
 	const struct last_step *last = arg;
 	const struct container *c = last->c;
-	int rc = c->is_vm ? update_guest(c, last->resources, err) : 0;
+	int rc = last->machine ? vm_update_inside(last->machine, err) : 0;
 
-	if (rc == 0 && renameat(c->dir_fd, STAGED, c->dir_fd, STATE_CONFIG) < 0)
+	if (rc == 0 && renameat(c->dir_fd, STAGED, c->dir_fd, STATE_CONFIG) < 0) {
 		rc = err_sys(err, "save the new limits of '%s'", c->id);
+		if (last->machine)
+			vm_update_undo(last->machine);
+	}
 	return rc;
 }
 
-static int apply(struct container *c, const struct spec_rdt *rdt,
-		 const struct update_change *change, const struct cgroup_limits *limits,
+/* merged: what the limits are then. */
+static int apply(struct container *c, const struct spec *spec, const struct update_change *change,
+		 const struct cgroup_limits *limits, const struct cgroup_limits *merged,
 		 struct err *err)
 {
-	const struct cgroup_limits none = {0};
-	const struct cgroup_limits on_host = c->sandbox ? none : vm_config_on_host(limits);
-	struct last_step last = {.c = c, .resources = change->resources};
+	struct vm_update machine;
+	struct last_step last = {.c = c};
 	struct cgroup *cg;
 	int rc;
 
 	rc = container_cgroup(c, &cg, err);
 	if (!rc)
-		rc = update_rdt(c, rdt, change->l3_cache_schema, change->mem_bw_schema, err);
+		rc = update_rdt(c, spec->rdt, change->l3_cache_schema, change->mem_bw_schema, err);
 	if (rc)
 		return rc;
-	rc = cgroup_update_then(cg, c->is_vm ? &on_host : limits, finish, &last, err);
+	if (c->is_vm) {
+		vm_update_plan(c, cg, spec, change->resources, limits, merged, &machine);
+		limits = &machine.before;
+		last.machine = &machine;
+	}
+	rc = cgroup_update_then(cg, limits, finish, &last, err);
 	if (rc)
-		restore_rdt(c, rdt, change);
+		restore_rdt(c, spec->rdt, change);
 	return rc;
 }
 
 static int stage_and_apply(struct container *c, const struct spec *spec,
 			   const struct update_change *change, struct arena *a, struct err *err)
 {
-	struct cgroup_limits limits = {0};
+	struct cgroup_limits limits = {0}, merged = {0};
 	JSON *overlay = NULL;
+	JSON *config = NULL;
 	BUF text = BUF_INIT;
 	int rc;
 
@@ -136,10 +132,16 @@ static int stage_and_apply(struct container *c, const struct spec *spec,
 	if (rc)
 		return rc;
 	update_merge(json_root(spec->doc), json_root(overlay), &text);
+	if (c->is_vm)
+		rc = json_parse(STATE_CONFIG, buf_str(&text), text.len, &config, err);
+	if (c->is_vm && !rc)
+		rc = read_limits(json_root(config), change->resources, a, &merged, err);
+	if (rc)
+		return rc;
 	rc = io_replace_file(c->dir_fd, STAGED, 0600, buf_str(&text), text.len, err);
 	if (rc)
 		return rc;
-	rc = apply(c, spec->rdt, change, &limits, err);
+	rc = apply(c, spec, change, &limits, &merged, err);
 	if (rc)
 		(void)unlinkat(c->dir_fd, STAGED, 0);
 	return rc;

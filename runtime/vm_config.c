@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "runtime/isolation.h"
+#include "runtime/vm_machine.h"
 #include "runtime/vm_mounts.h"
 
 static void copy_members(struct json_writer *w, const struct json_node *object,
@@ -251,10 +252,38 @@ void vm_config_limits_for_guest(const struct json_node *resources, struct buf *r
 	json_w_finish(w, ret);
 }
 
-struct cgroup_limits vm_config_on_host(const struct cgroup_limits *l)
+/* What is beside the container's own memory: its guest's kernel, and hull-vmm. */
+static int64_t with_room(int64_t bytes, uint64_t room)
 {
-	return (struct cgroup_limits){
+	int64_t sum;
+
+	if (bytes <= 0 || room > INT64_MAX || __builtin_add_overflow(bytes, (int64_t)room, &sum))
+		return bytes;
+	return sum;
+}
+
+static void put_memory(const struct cgroup_limits *l, uint64_t memory, struct cgroup_limits *ret)
+{
+	const uint64_t all = vm_machine_host_memory(memory);
+	const uint64_t own = l->memory_limit.value > 0 ? (uint64_t)l->memory_limit.value : memory;
+
+	ret->memory_limit = l->memory_limit;
+	if (l->memory_limit.value > 0)
+		ret->memory_limit.value = (int64_t)all;
+	ret->memory_swap = l->memory_swap;
+	ret->memory_swap.value = with_room(l->memory_swap.value, all > own ? all - own : 0);
+	ret->memory_reservation = l->memory_reservation;
+	ret->memory_reservation.value =
+		with_room(l->memory_reservation.value, all > own ? all - own : 0);
+}
+
+struct cgroup_limits vm_config_on_host(const struct cgroup_limits *l, uint64_t memory)
+{
+	struct cgroup_limits host = {
 		.cpu_shares = l->cpu_shares,
+		.cpu_quota = l->cpu_quota,
+		.cpu_period = l->cpu_period,
+		.cpu_burst = l->cpu_burst,
 		.cpu_idle = l->cpu_idle,
 		.cpuset_cpus = l->cpuset_cpus,
 		.cpuset_mems = l->cpuset_mems,
@@ -271,4 +300,7 @@ struct cgroup_limits vm_config_on_host(const struct cgroup_limits *l)
 		.write_iops = l->write_iops,
 		.n_write_iops = l->n_write_iops,
 	};
+
+	put_memory(l, memory, &host);
+	return host;
 }

@@ -44,10 +44,11 @@ int vm_config_for_guest(const struct spec *spec, const struct vm_place *place, s
 			struct err *err) MUST_CHECK;
 
 /*
- * Limits that hold on the host, for the whole machine: its share of the processors, which ones, and of
- * disks, which its file server reads and writes. The others hold inside, for the container alone.
+ * Limits that hold on the host, for the whole machine, whose guest has memory bytes: of processors, of
+ * memory with what hull-vmm needs beside it, and of disks, which its file server reads and writes.
  */
-struct cgroup_limits vm_config_on_host(const struct cgroup_limits *l);
-void vm_config_limits_for_guest(const struct json_node *resources, struct buf *ret); /* the others */
+struct cgroup_limits vm_config_on_host(const struct cgroup_limits *l, uint64_t memory);
+/* Those that hold inside, for the container alone; some hold in both places. */
+void vm_config_limits_for_guest(const struct json_node *resources, struct buf *ret);
 
 #endif

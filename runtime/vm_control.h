@@ -30,7 +30,11 @@ enum vm_control_op {
 	VM_CONTROL_PS,         /* ids as the guest counts them, one a line */
 	VM_CONTROL_PS_TABLE,   /* as ps -ef shows them */
 	VM_CONTROL_STATS,      /* the JSON of events --stats */
-	VM_CONTROL_UPDATE,     /* fd: a file with linux.resources */
+	/*
+	 * fd: a file with linux.resources. number: how big the machine is to be, processors and MiB of
+	 * memory, at most what it was booted with; 0: as it is.
+	 */
+	VM_CONTROL_UPDATE,
 	VM_CONTROL_OOM,        /* replies each time a process is killed for lack of memory */
 	/*
 	 * fds: a file with the process' JSON, then its standard streams, or, with flag, a terminal's
@@ -62,6 +66,11 @@ enum vm_control_options {
 	VM_CONTROL_NO_PIVOT = 1 << 0,
 	VM_CONTROL_NO_NEW_KEYRING = 1 << 1,
 };
+
+/* The number of an UPDATE. */
+#define VM_CONTROL_CPUS_SHIFT 24
+#define VM_CONTROL_CPUS       0xffu     /* at most, and all of them */
+#define VM_CONTROL_MIB        0xffffffu /* the same */
 
 struct vm_control_request {
 	uint32_t version; /* filled by vm_control_send */

@@ -20,6 +20,8 @@
 #define MIB            (1ull << 20)
 #define GUEST_OVERHEAD (64 * MIB) /* of kernel, agent and page tables beside the limit */
 #define DEFAULT_MEMORY (512 * MIB)
+#define VMM_MEMORY     (64 * MIB) /* of hull-vmm and its file server, page cache included */
+#define VMM_SHARE      64         /* of the guest's memory: page tables of KVM and of processes */
 #define MIN_MEMORY     (48 * MIB)
 #define MAX_MEMORY     (1ull << 40)
 #define MAX_CPUS       32u
@@ -40,7 +42,7 @@ static uint64_t count_cpus(const char *list)
 }
 
 /* ceil(quota / period), but no more than the cpuset has; 1 without either. */
-static uint64_t cpus_of_limits(const struct cgroup_limits *l)
+unsigned int vm_machine_cpus_of(const struct cgroup_limits *l)
 {
 	uint64_t period = l->cpu_period.set ? l->cpu_period.value : 100000;
 	uint64_t set = count_cpus(l->cpuset_cpus), n = set ? set : 1, quota;
@@ -49,15 +51,20 @@ static uint64_t cpus_of_limits(const struct cgroup_limits *l)
 		quota = ((uint64_t)l->cpu_quota.value + period - 1) / period;
 		n = set && set < quota ? set : quota;
 	}
-	return n < 1 ? 1 : n > MAX_CPUS ? MAX_CPUS : n;
+	return n < 1 ? 1 : n > MAX_CPUS ? MAX_CPUS : (unsigned int)n;
 }
 
-static uint64_t memory_of_limits(const struct cgroup_limits *l)
+uint64_t vm_machine_memory_of(const struct cgroup_limits *l)
 {
 	int64_t limit = l->memory_limit.set ? l->memory_limit.value : 0;
 	uint64_t size = limit > 0 ? (uint64_t)limit + GUEST_OVERHEAD : DEFAULT_MEMORY;
 
 	return size > MAX_MEMORY ? MAX_MEMORY : size;
+}
+
+uint64_t vm_machine_host_memory(uint64_t memory)
+{
+	return memory + VMM_MEMORY + memory / VMM_SHARE;
 }
 
 static int read_number(const struct spec *spec, const char *key, uint64_t min, uint64_t max,
@@ -92,8 +99,8 @@ static int choose_size(const struct spec *spec, struct vm_machine *m, struct err
 {
 	const struct spec_vm *vm = &spec->vm;
 	const char *huge = spec_annotation(spec, "org.hull.vm.hugepages");
-	uint64_t cpus = vm->vcpus ? vm->vcpus : cpus_of_limits(&spec->limits);
-	uint64_t memory = vm->memory ? vm->memory : memory_of_limits(&spec->limits), mib;
+	uint64_t cpus = vm->vcpus ? vm->vcpus : vm_machine_cpus_of(&spec->limits);
+	uint64_t memory = vm->memory ? vm->memory : vm_machine_memory_of(&spec->limits), mib;
 	int rc = check_hardware(vm, err);
 
 	mib = (memory + MIB - 1) / MIB;

@@ -30,4 +30,11 @@ struct vm_machine {                         /* strings are owned */
 int vm_machine_choose(const struct spec *spec, struct vm_machine *ret, struct err *err) MUST_CHECK;
 void vm_machine_release(struct vm_machine *m);
 
+/* What limits alone ask for. */
+uint64_t vm_machine_memory_of(const struct cgroup_limits *l); /* bytes */
+unsigned int vm_machine_cpus_of(const struct cgroup_limits *l);
+
+/* What hull-vmm may use on the host for a guest that has so much memory, in bytes. */
+uint64_t vm_machine_host_memory(uint64_t memory);
+
 #endif

@@ -34,6 +34,9 @@ struct client {
 	struct process *process; /* of an EXEC */
 	struct member *member;   /* of a JOIN */
 	unsigned int n_calls;    /* outstanding */
+	struct buf request;      /* of an UPDATE, once the machine has its size */
+	struct resize_undo was;
+	struct err why; /* it failed */
 };
 
 struct control {
@@ -58,6 +61,7 @@ static void free_if_idle(struct client *c)
 	*at = c->next;
 	control->n_clients--;
 	free(c->container);
+	buf_release(&c->request);
 	free(c);
 }
 
@@ -470,18 +474,61 @@ static int check_memory(const struct vmm *v, const struct buf *text, struct err 
 	return rc < 0 ? rc : control_check_memory(v, json_root(doc), err);
 }
 
-static int update(struct client *c, const int *fds, size_t n_fds, struct err *err)
+static void taken_back(void *arg, const struct resize_undo *undo, const struct err *why)
 {
-	BUF request = BUF_INIT, text = BUF_INIT;
+	struct client *c = arg;
+
+	(void)undo;
+	c->n_calls--;
+	if (why)
+		log_debug("update: the machine keeps its new size: %s", why->msg);
+	finish(c, 0, &c->why);
+}
+
+static void updated(void *arg, const struct proto_body *body, const struct err *why)
+{
+	struct client *c = arg;
+
+	(void)body;
+	if (why)
+		c->why = *why;
+	if (why && resize_start(c->vmm, c->was.cpus, c->was.memory, taken_back, c, NULL) == 0)
+		return;
+	c->n_calls--;
+	finish(c, 0, why);
+}
+
+/* First the size, as it is what may be refused by what the container uses. */
+static void resized(void *arg, const struct resize_undo *undo, const struct err *why)
+{
+	struct client *c = arg;
+
+	c->n_calls--;
+	c->was = *undo;
+	if (why)
+		finish(c, 0, why);
+	else
+		call(c, PROTO_UPDATE, &c->request, CALL_TIMEOUT_MS, updated);
+}
+
+static int update(struct client *c, uint32_t size, const int *fds, size_t n_fds, struct err *err)
+{
+	/* A machine of several containers is as big as its pod was said to be. */
+	const uint32_t wanted = c->vmm->members ? 0 : size;
+	const uint32_t cpus = wanted >> VM_CONTROL_CPUS_SHIFT, mib = wanted & VM_CONTROL_MIB;
+	BUF text = BUF_INIT;
 	int rc =
 		n_fds != 1 ? -EINVAL : io_read_all(fds[0], "resources", PROTO_BODY_MAX, &text, err);
 
 	if (rc < 0 || (rc = check_memory(c->vmm, &text, err)) < 0)
 		return rc;
-	proto_put_string(&request, PROTO_F_ID, c->container);
-	proto_put_bytes(&request, PROTO_F_RESOURCES, text.data, text.len);
-	call(c, PROTO_UPDATE, &request, CALL_TIMEOUT_MS, answered);
-	return 0;
+	proto_put_string(&c->request, PROTO_F_ID, c->container);
+	proto_put_bytes(&c->request, PROTO_F_RESOURCES, text.data, text.len);
+	c->n_calls++;
+	rc = resize_start(c->vmm, cpus, (uint64_t)mib << 20, resized, c, err);
+	if (rc < 0)
+		c->n_calls--;
+	return rc;
 }
 
 static void freeze_container(struct client *c, enum proto_op op)
@@ -523,7 +570,7 @@ static int begin(struct client *c, const struct vm_control_request *r, int *fds,
 	case VM_CONTROL_STATS:
 		return ask(c, PROTO_STATS, fds, n_fds, answered_stats, err);
 	case VM_CONTROL_UPDATE:
-		return update(c, fds, n_fds, err);
+		return update(c, r->number, fds, n_fds, err);
 	case VM_CONTROL_OOM:
 		return 0;
 	case VM_CONTROL_EXEC:
@@ -665,6 +712,7 @@ void control_free(struct control *control)
 		control->clients = c->next;
 		hang_up(c);
 		free(c->container);
+		buf_release(&c->request);
 		free(c);
 	}
 	free(control);

@@ -415,6 +415,7 @@ static void release(struct vmm *v)
 	/* First, as whoever waits for an answer gets it now. */
 	agent_free(v->agent);
 	v->agent = NULL;
+	resize_free(v->resize);
 	control_free(v->control);
 	members_free(v);
 	trees_free(v->trees);

@@ -16,6 +16,7 @@
  *   checkpoint.c  the machine saved
  *   recording.c  what a copy needs of its memory
  *   template.c  the machine begun as a copy of another, or saved to be one
+ *   resize.c    processors and memory, less and more
  *   control.c   the control socket: exec, ps, stats, kill --all
  *   messages.c  what the guest's kernel says before it dies
  */
@@ -79,6 +80,7 @@ struct vmm {
 	struct member *members;
 	struct checkpoint *checkpoint; /* under way, or NULL */
 	struct recording *recording;   /* under way, or NULL */
+	struct resize *resize;         /* the same */
 	struct signals *signals;
 	struct messages *messages;
 
@@ -260,6 +262,22 @@ void recording_begin(struct vmm *v); /* before the jail, if nothing is recorded 
 void recording_due(struct vmm *v);   /* the container runs */
 void recording_end(struct vmm *v);   /* now, while there is a machine */
 void recording_free(struct vmm *v);
+/* ---- resize.c ---- */
+
+/* What resize_start takes to be back where it was. */
+struct resize_undo {
+	uint32_t cpus;
+	uint64_t memory;
+};
+
+typedef void resize_fn(void *arg, const struct resize_undo *undo, const struct err *why);
+/*
+ * Has so many processors online and leaves the guest so much memory, in bytes; 0: as it is; more than
+ * there was at boot: that. fn is called once, on success, perhaps at once. -EBUSY: it is being resized.
+ */
+int resize_start(struct vmm *v, uint32_t cpus, uint64_t memory, resize_fn *fn, void *arg,
+		 struct err *err) MUST_CHECK;
+void resize_free(struct resize *r); /* NULL: nothing. fn is not called */
 
 /* ---- control.c ---- */
 

@@ -9,8 +9,10 @@
 #include "base/mem.h"
 #include "runtime/isolation.h"
 #include "runtime/vm_config.h"
+#include "runtime/vm_control.h"
 #include "runtime/vm_exec.h"
 #include "runtime/vm_machine.h"
+#include "runtime/vm_update.h"
 #include "tests/unit/leaks.h"
 
 #define OWN                                                                                        \
@@ -211,10 +213,12 @@ static void test_what_is_refused(void **state)
 static void test_limits_hold_where_they_can(void **state)
 {
 	SPEC *spec = with("", ",'resources':{'cpu':{'cpus':'2-3','mems':'0','shares':77,'quota':"
-			      "50000},'memory':{'limit':67108864,'swap':134217728},'blockIO':"
-			      "{'weight':20},'pids':{'limit':9}}");
+			      "50000},'memory':{'limit':67108864,'swap':134217728,'reservation':"
+			      "33554432},'blockIO':{'weight':20},'pids':{'limit':9}}");
 	SPEC *inside = as_guest_sees(spec);
-	const struct cgroup_limits host = vm_config_on_host(&spec->limits);
+	const uint64_t machine = vm_machine_memory_of(&spec->limits);
+	const int64_t room = (int64_t)vm_machine_host_memory(machine) - 67108864;
+	const struct cgroup_limits host = vm_config_on_host(&spec->limits, machine);
 
 	(void)state;
 	assert_null(inside->limits.cpuset_cpus);
@@ -224,7 +228,74 @@ static void test_limits_hold_where_they_can(void **state)
 		    inside->limits.memory_limit.set && inside->limits.cpu_shares.set);
 	assert_string_equal(host.cpuset_cpus, "2-3");
 	assert_true(host.block_weight.set && host.cpu_shares.value == 77);
-	assert_false(host.memory_limit.set || host.pids_limit.set || host.cpu_quota.set);
+	assert_true(host.cpu_quota.set && host.cpu_quota.value == 50000);
+	assert_false(host.pids_limit.set);
+	/* The guest's own memory, the kernel's in it, and hull-vmm: at least. */
+	assert_true(machine == 128u << 20 && room >= 64 << 20);
+	assert_true(host.memory_limit.set && host.memory_limit.value == 67108864 + room);
+	assert_true(host.memory_swap.set && host.memory_swap.value == 134217728 + room);
+	assert_true(host.memory_reservation.set &&
+		    host.memory_reservation.value == 33554432 + room);
+}
+
+/* What is not limited inside is not on the host. */
+static void test_no_limit_is_none(void **state)
+{
+	SPEC *spec = with("", ",'resources':{'memory':{'limit':-1,'swap':-1,'reservation':0}}");
+	SPEC *bare = with("", "");
+	struct cgroup_limits host = vm_config_on_host(&spec->limits, 512u << 20);
+
+	(void)state;
+	assert_true(host.memory_limit.value == -1 && host.memory_swap.value == -1 &&
+		    host.memory_reservation.value == 0);
+	host = vm_config_on_host(&bare->limits, 512u << 20);
+	assert_false(host.memory_limit.set || host.memory_swap.set || host.memory_reservation.set);
+}
+
+struct resources {
+	const char *was, *given, *merged;
+	uint32_t cpus, mib;
+	bool shrinks;
+};
+
+/* How big a machine is after an update, and whether its guest has to give memory back first. */
+static void test_size_after_an_update(void **state)
+{
+	static const struct resources rows[] = {
+		{"{}", "{'pids':{'limit':3}}", "{'pids':{'limit':3}}", 0, 0, false},
+		{"{}", "{'cpu':{'quota':150000}}", "{'cpu':{'quota':150000}}", 2, 0, false},
+		{"{'cpu':{'quota':150000}}", "{'cpu':{'quota':-1}}", "{'cpu':{'quota':-1}}",
+		 VM_CONTROL_CPUS, 0, false},
+		{"{'cpu':{'quota':400000}}", "{'cpu':{'cpus':'0-2'}}",
+		 "{'cpu':{'quota':400000,'cpus':'0-2'}}", 3, 0, false},
+		{"{'memory':{'limit':67108864}}", "{'memory':{'limit':33554432}}",
+		 "{'memory':{'limit':33554432}}", 0, 96, true},
+		{"{'memory':{'limit':67108864}}", "{'memory':{'limit':67108865}}",
+		 "{'memory':{'limit':67108865}}", 0, 129, false},
+		{"{}", "{'memory':{'limit':33554432}}", "{'memory':{'limit':33554432}}", 0, 96,
+		 true},
+		{"{'memory':{'limit':33554432}}", "{'memory':{'limit':-1}}",
+		 "{'memory':{'limit':-1}}", 0, VM_CONTROL_MIB, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		FREE char *was = mem_xprintf(",'resources':%s", rows[i].was);
+		FREE char *given = mem_xprintf(",'resources':%s", rows[i].given);
+		FREE char *merged = mem_xprintf(",'resources':%s", rows[i].merged);
+		SPEC *old = with("", was);
+		SPEC *change = with("", given);
+		SPEC *all = with("", merged);
+		const struct container c = {.is_vm = true};
+		struct vm_update u;
+
+		vm_update_plan(&c, NULL, old, NULL, &change->limits, &all->limits, &u);
+		assert_int_equal(u.size >> VM_CONTROL_CPUS_SHIFT, rows[i].cpus);
+		assert_int_equal(u.size & VM_CONTROL_MIB, rows[i].mib);
+		assert_int_equal(u.shrinks, rows[i].shrinks);
+		assert_int_equal(u.after.memory_limit.set, rows[i].shrinks);
+		assert_false(u.before.memory_limit.set && rows[i].shrinks);
+	}
 }
 
 static void test_size_of_the_machine(void **state)
@@ -317,6 +388,8 @@ int main(void)
 		cmocka_unit_test(test_the_guests_isolation),
 		cmocka_unit_test(test_what_is_refused),
 		cmocka_unit_test(test_limits_hold_where_they_can),
+		cmocka_unit_test(test_no_limit_is_none),
+		cmocka_unit_test(test_size_after_an_update),
 		cmocka_unit_test(test_size_of_the_machine),
 		cmocka_unit_test(test_process_of_an_exec),
 	};
