@@ -78,7 +78,7 @@ static const struct option useful[] = {
 	{"TRANSPARENT_HUGEPAGE", "huge pages"},
 	{"VIRTIO_PMEM", "images mapped from the host's page cache"},
 	{"BLK_DEV_PMEM", "images mapped from the host's page cache"},
-	{"ND_CLAIM", "images mapped from the host's page cache"},
+	{"NVDIMM_PFN", "images mapped from the host's page cache"},
 	{"FS_DAX", "images mapped from the host's page cache"},
 	{"FUSE_DAX", "shared directories mapped from the host's page cache"},
 	{"EXT4_FS", "disks with ext4"},
