@@ -2,7 +2,8 @@
 /*
  * A shared directory as a virtio file system (virtio 1.2, 5.11): the registers only. Its queues are
  * served by a process of their own (microvm/fsd/server.h), which the notify_fds wake and which raises
- * the interrupt itself; but by copying where the guest's memory is private (fs_bounce.h). When that process ends the device asks for a reset and never works again.
+ * the interrupt itself; but by copying where the guest's memory is private (fs_bounce.h). When that
+ * process ends the device asks for a reset and never works again.
  */
 #ifndef HULL_MICROVM_VIRTIO_FS_H
 #define HULL_MICROVM_VIRTIO_FS_H
