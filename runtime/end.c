@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,10 +20,11 @@ void end_as(int status)
 		sigemptyset(&set);
 		sys_sigaddset(&set, WTERMSIG(status));
 		/*
-		 * raise(3) would do for a process that began with execve: musl's signals the thread whose
-		 * number it remembers, which in a child made by clone(2) is its parent's.
+		 * What raise(3) is for, on the main thread. musl's signals the thread whose number it
+		 * remembers, which in a child made by clone(2) is its parent's; kill(2) is none of the calls
+		 * that hull-vmm may make (jail_calls.c).
 		 */
-		(void)kill(getpid(), WTERMSIG(status));
+		(void)syscall(SYS_tgkill, getpid(), getpid(), WTERMSIG(status));
 		(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 		/* Not reached but for a signal that does not end this process. */
 		_exit(128 + WTERMSIG(status));
