@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <linux/ioprio.h>
 #include <linux/keyctl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -298,6 +299,24 @@ static int lock_file(char **args)
 	return 0;
 }
 
+/* Sends each datagram to a UDP port back. */
+static int echo_datagrams(char **args)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)number(args[0]))};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char data[2048];
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+		return fail("bind");
+	for (;;) {
+		socklen_t len = sizeof(at);
+		ssize_t n = recvfrom(fd, data, sizeof(data), 0, (struct sockaddr *)&at, &len);
+
+		if (n < 0 || sendto(fd, data, (size_t)n, 0, (struct sockaddr *)&at, len) < 0)
+			return fail("echo");
+	}
+}
+
 static const struct verb {
 	const char *name;
 	int n_args; /* at least */
@@ -316,6 +335,7 @@ static const struct verb {
 	{"queue", 2, use_queue},
 	{"count", 1, count_shared},
 	{"lock", 1, lock_file},
+	{"echo", 1, echo_datagrams},
 };
 
 int main(int argc, char **argv)
