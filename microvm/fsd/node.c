@@ -419,11 +419,21 @@ void fsd_node_moved(struct fsd *f, struct fsd_node *dir, const char *name)
 		set_name(f, node, dir, name);
 }
 
+/*
+ * By what it is now: on an overlay a file that was changed since it was first seen has been copied, and
+ * has the times of the copy, and where its layers are of two file systems another number, too.
+ */
 bool fsd_node_has_name(const struct fsd_node *node)
 {
-	CLOSE_FD int fd = open_by_names(node);
+	struct statx st, now;
+	CLOSE_FD int fd = open_names(node, &st);
 
-	return fd >= 0;
+	if (fd < 0)
+		return false;
+	if (node->fd < 0 || statx(node->fd, "", AT_EMPTY_PATH, FSD_STATX, &now) < 0)
+		return same_file(node, &st);
+	return now.stx_ino == st.stx_ino && fsd_dev(&now) == fsd_dev(&st) &&
+	       now.stx_mnt_id == st.stx_mnt_id;
 }
 
 /* Opens what is to become a node again; *st is filled. Another node's file is none of this one's. */
