@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a guest knows of its files, made known to another server: numbers go on meaning the same. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -148,6 +151,43 @@ static void what_is_gone(void **state)
 	assert_true(node_of(1, "replaced") != replaced);
 }
 
+/* A container engine's root: what is written to has been copied since the guest has first seen it. */
+static void copied_on_an_overlay(void **state)
+{
+	uint64_t dir, file;
+	struct fuse_attr attr;
+	int fd;
+
+	(void)state;
+	assert_int_equal(fchdir(tmp_fd), 0);
+	assert_int_equal(mkdir("lower", 0755) | mkdir("upper", 0755) | mkdir("work", 0755), 0);
+	assert_int_equal(mkdir("lower/dir", 0755), 0);
+	tmp_write("lower/dir/file", "content");
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("overlay", "root", "overlay", 0, "lowerdir=lower,upperdir=upper,workdir=work") < 0) {
+		print_message("# needs root and overlays\n");
+		skip();
+	}
+	/* Not below tmp_fd, which is still of the other mount namespace. */
+	fd_replace(&root_fd, open("root", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	assert_true(root_fd >= 0);
+	client_start(&(struct client_config){0});
+	dir = node_of(1, "dir");
+	file = node_of(dir, "file");
+	fd = openat(root_fd, "dir/file", O_WRONLY | O_TRUNC | O_CLOEXEC);
+	assert_int_equal(write(fd, "changed", 7), 7);
+	fd_close(fd);
+	change_servers(0);
+	assert_int_equal(do_getattr(dir, &attr), 0);
+	assert_int_equal(do_getattr(file, &attr), 0);
+	assert_guest_content(file, "changed");
+	fsd_free(fs);
+	fs = NULL;
+	fd_replace(&root_fd, -1);
+	assert_int_equal(chdir(tmp_path), 0);
+	assert_int_equal(umount2("root", MNT_DETACH), 0);
+}
+
 /* A copy of the directory will do, as long as types are the same. */
 static void a_copy(void **state)
 {
@@ -274,6 +314,7 @@ int main(void)
 		client_test(generations),
 		client_test(forgotten_directory),
 		client_test(what_is_gone),
+		client_test(copied_on_an_overlay),
 		client_test(a_copy),
 		client_test(few_descriptors),
 		client_test(crafted),
