@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/utc.h"
 
 static struct {
 	char *prog;
@@ -86,13 +87,12 @@ static void add_quoted(struct buf *b, const char *s)
 
 static void to_file(enum log_level level, const char *msg)
 {
-	char now[sizeof("2026-01-02T03:04:05Z") + 16];
+	struct timespec t = {0};
 	BUF line = BUF_INIT;
-	time_t t = time(NULL);
-	struct tm tm;
+	char now[UTC_LEN];
 
-	if (!gmtime_r(&t, &tm) || !strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", &tm))
-		now[0] = '\0';
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	utc_format(&t, UTC_SECONDS, now);
 	if (logger.format == LOG_FORMAT_JSON)
 		buf_addf(&line, "{\"level\":\"%s\",\"msg\":", level_names[level]);
 	else

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "base/utc.h"
 #include "runtime/driver_vm.h"
 #include "runtime/hooks.h"
 #include "runtime/isolation.h"
@@ -146,15 +147,20 @@ static int make_state(struct setup *s, const char *id, const struct buf *text, b
 {
 	const struct spec *spec = s->spec;
 	int rc = state_create(s->rt, id, &s->container, err);
+	char now[UTC_LEN];
+	struct timespec t;
 
 	if (rc < 0)
 		return rc;
 
 	struct container *c = s->container;
 
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	utc_format(&t, UTC_NANOSECONDS, now);
+
 	c->bundle = mem_xstrdup(spec->bundle);
 	c->rootfs = mem_xstrdup(spec->rootfs.path);
-	c->created = state_now();
+	c->created = mem_xstrdup(now);
 	c->owner = geteuid() == 0 ? mem_xstrdup("root") : mem_xprintf("%u", geteuid());
 	c->cgroup_manager = s->rt->cgroup_manager;
 	c->cgroup_path = cgroup_path_of(spec, id);

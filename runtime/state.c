@@ -19,7 +19,6 @@
 #include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -31,31 +30,6 @@
 #define STATE_FILE  "state.json"
 #define STATE_NEXT  "state.json.next"
 #define OCI_VERSION "1.3.0"
-
-/*
- * By hand, since the C library would read the host's time zone for gmtime, and each file counts in
- * the start of a container. Days to date after Howard Hinnant, "chrono-compatible low-level date
- * algorithms", civil_from_days; years from March on, so that the leap day is a year's last.
- */
-char *state_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-
-	uint64_t secs = (uint64_t)ts.tv_sec, day = secs / 86400 + 719468, time = secs % 86400;
-	uint64_t era = day / 146097, of_era = day % 146097;
-	uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-	uint64_t month = (5 * of_year + 2) / 153; /* 0 is March */
-	unsigned int mday = (unsigned int)(of_year - (153 * month + 2) / 5 + 1);
-
-	return mem_xprintf("%04u-%02u-%02uT%02u:%02u:%02u.%09ldZ",
-			   (unsigned int)(year + era * 400 + (month >= 10)),
-			   (unsigned int)(month < 10 ? month + 3 : month - 9), mday,
-			   (unsigned int)(time / 3600), (unsigned int)(time / 60 % 60),
-			   (unsigned int)(time % 60), ts.tv_nsec);
-}
 
 static struct container *container_new(struct runtime *rt, const char *id)
 {

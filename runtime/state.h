@@ -34,7 +34,4 @@ int state_remove(struct container *c, struct err *err) MUST_CHECK;
 /* The specification's state document as compact JSON, for hooks. */
 void state_document(const struct container *c, const char *status, struct buf *out);
 
-/* "2026-01-02T03:04:05.123456789Z"; caller frees. */
-char *state_now(void);
-
 #endif

@@ -15,7 +15,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -375,10 +374,9 @@ static int open_log(struct vmm_options *o, struct err *err)
 	return rc;
 }
 
-/* What the C library would open or make later, in the jail. */
+/* What would be opened or made later, in the jail. */
 static int prepare(struct vmm *v, struct err *err)
 {
-	tzset();
 	/* An arena for each thread would be more memory, and a look at the processors' number. */
 	(void)mallopt(M_ARENA_MAX, 1);
 	v->null_fd = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
