@@ -2,8 +2,8 @@
 /*
  * RAM is a private mapping, so the kernel's page tables tell (Documentation/admin-guide/mm/pagemap.rst):
  * a page that is there was looked at, by the guest or beside one that was, and one that is the file's no
- * more was written to. Only parts that the file has are recorded: what was no memory in use when the
- * machine was saved is not memory in use when it is made again.
+ * more was written to. Only parts that the file has are recorded, and what shares a huge page's place
+ * with one: there the guest takes new memory first, page by page, and elsewhere a huge page at a time.
  */
 #include "microvm/working_set.h"
 
@@ -29,6 +29,7 @@
 
 #define MAGIC      "HULLWSET"
 #define PAGE       4096ull
+#define HUGE_PAGE  (2ull << 20)
 #define RANGES_MAX 65536
 #define FILE_MAX   (sizeof(struct header) + RANGES_MAX * sizeof(struct working_set_range))
 #define GAP_MAX    2u /* pages between two ranges of one kind that are fetched with them */
@@ -250,13 +251,20 @@ static int record_all(const struct guest_memory *m, int memory_fd, int pagemap_f
 		      struct err *err)
 {
 	FREE uint64_t *entries = mem_xcalloc(PAGEMAP_PART, sizeof(*entries));
-	uint64_t start = 0, end;
+	uint64_t start = 0, end, done = 0;
 
 	for (; memory_next_part(memory_fd, m, &start, &end); start = end) {
-		int rc = record_part(m, pagemap_fd, start, end, entries, r, err);
+		uint64_t from = start & ~(HUGE_PAGE - 1), to = (end + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+		int rc;
 
+		if (from < done)
+			from = done;
+		if (to > m->ram)
+			to = m->ram;
+		rc = record_part(m, pagemap_fd, from, to, entries, r, err);
 		if (rc < 0)
 			return rc;
+		done = to;
 	}
 	return 0;
 }

@@ -196,12 +196,14 @@ static void recorded(void **state)
 	byte = a.map[20 * PAGE];
 	(void)byte;
 	a.map[90 * PAGE] = 1;
-	a.map[3000 * PAGE] = 1; /* of nothing that was saved */
+	a.map[400 * PAGE] = 1;  /* new, beside what was saved */
+	a.map[3000 * PAGE] = 1; /* new, where nothing was */
 	if (working_set_record(&a, fd, pagemap, set_fd, &e) < 0 ||
 	    working_set_read(set_fd, &a, PAGES, &w, &e) < 0)
 		fail_msg("%s", e.msg);
 	assert_true(is_in(&w, 20, false));
 	assert_true(is_in(&w, 90, true));
+	assert_true(is_in(&w, 400, true));
 	assert_false(is_in(&w, 2000, false) || is_in(&w, 2000, true));
 	assert_false(is_in(&w, 3000, false) || is_in(&w, 3000, true));
 
