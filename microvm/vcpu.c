@@ -69,6 +69,8 @@ int vcpu_new(struct vm *vm, unsigned int index, struct vcpu *ret, struct err *er
 		fd_replace(&ret->fd, -1);
 		return rc;
 	}
+	/* What has no page of it keeps no machine alive: the last to let go waits for KVM to take it down. */
+	(void)madvise(run, vm->kvm.run_size, MADV_DONTFORK);
 	ret->run = run;
 	return 0;
 }
@@ -236,7 +238,7 @@ int vcpu_start(struct vcpu *v, struct err *err)
 	/* Signals of the process are the main thread's business. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&v->thread, NULL, cpu_main, v);
+	rc = vm_create_thread(&v->thread, cpu_main, v);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc)
 		return err_code(err, rc, "start the thread of processor %u", v->index);

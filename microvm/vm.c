@@ -27,6 +27,7 @@
 #include "microvm/x86/cpu.h"
 #include "microvm/x86/mptable.h"
 
+#define STACK_SIZE     (512u << 10)
 #define REGISTERS_SIZE ((size_t)VM_MAX_DEVICES * VIRTIO_MMIO_SIZE)
 
 static int new_eventfd(struct err *err)
@@ -429,9 +430,23 @@ static void *io_main(void *arg)
 	return NULL;
 }
 
+/* As large as the default a stack would get a huge page of its own, to be cleared first. */
+int vm_create_thread(pthread_t *ret, void *(*run)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	int rc = pthread_attr_init(&attr);
+
+	if (rc)
+		return rc;
+	(void)pthread_attr_setstacksize(&attr, STACK_SIZE);
+	rc = pthread_create(ret, &attr, run, arg);
+	(void)pthread_attr_destroy(&attr);
+	return rc;
+}
+
 static int start_threads(struct vm *vm, struct err *err)
 {
-	int rc = pthread_create(&vm->io_thread, NULL, io_main, vm);
+	int rc = vm_create_thread(&vm->io_thread, io_main, vm);
 
 	if (rc)
 		return err_code(err, rc, "start the I/O thread");

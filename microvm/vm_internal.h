@@ -72,6 +72,9 @@ bool vm_call_io_thread(struct vm *vm, void (*fn)(void *fn_arg), void *fn_arg);
 /* Lays the devices' registers into the guest's address space, when there are no more to come. */
 int vm_map_registers(struct vm *vm, struct err *err) MUST_CHECK;
 
+/* As pthread_create(3): 0 or an error number. */
+int vm_create_thread(pthread_t *ret, void *(*run)(void *), void *arg) MUST_CHECK;
+
 /* First thing of a thread of vm: its name, and its part of the jail. */
 int vm_enter_thread(const struct vm *vm, const char *name, enum jail_thread kind,
 		    struct err *err) MUST_CHECK;
