@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -129,6 +131,14 @@ static int add_terminal(struct process *p, int slave, struct buf *request, struc
 	return add_stream(p, 0, PROTO_F_TOKEN_TTY, slave, other, request, err);
 }
 
+/* What is nowhere on the host is nowhere in the guest, without a connection between the two. */
+static bool is_null(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
 int process_streams(struct process *p, struct buf *request, int *fds, size_t n_fds, bool terminal,
 		    struct err *err)
 {
@@ -143,6 +153,11 @@ int process_streams(struct process *p, struct buf *request, int *fds, size_t n_f
 	for (int i = 0; i < 3 && rc == 0; i++) {
 		int fd = fd_take(&fds[i]);
 
+		/* One that was saved may have had another. */
+		if (is_null(fd) && !p->vmm->restored) {
+			fd_close(fd);
+			continue;
+		}
 		rc = add_stream(p, i, types[i], i == 0 ? fd : -1, i == 0 ? -1 : fd, request, err);
 	}
 	for (size_t i = 0; i < n_fds; i++)
