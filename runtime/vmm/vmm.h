@@ -16,6 +16,7 @@
  *   checkpoint.c  the machine saved
  *   recording.c  what a copy needs of its memory
  *   template.c  the machine begun as a copy of another, or saved to be one
+ *   rehearsal.c what a machine does once before it is saved to be one
  *   resize.c    processors and memory, less and more
  *   control.c   the control socket: exec, ps, stats, kill --all
  *   messages.c  what the guest's kernel says before it dies
@@ -253,8 +254,13 @@ int checkpoint_start(struct vmm *v, const struct snapshot *to, bool leave_runnin
  */
 int template_start(struct vmm *v, const struct machine_config *config,
 		   struct machine_net nets[static NETCONF_LINKS_MAX], struct err *err) MUST_CHECK;
-/* The agent has said hello, and the machine is to become a template. */
+/* The agent is there, and the machine is to become a template. */
 void template_save(struct vmm *v);
+
+/* ---- rehearsal.c ---- */
+
+/* The same, with a container made and deleted before. */
+void rehearsal_start(struct vmm *v);
 
 /* ---- recording.c ---- */
 
