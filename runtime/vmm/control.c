@@ -4,7 +4,6 @@
  * the guest answers is passed on as text, for them to distrust.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,109 +17,11 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "runtime/vm_control.h"
-#include "runtime/vmm/vmm.h"
+#include "runtime/vmm/client.h"
 
 #define CLIENTS_MAX 1024
 
-struct client {
-	struct client *next;
-	struct vmm *vmm;
-	int fd; /* -1: gone, and freed when nothing is outstanding */
-	struct loop_source *source;
-	enum vm_control_op op;   /* 0: none yet */
-	int text_fd;             /* -1, or where the answer's text goes */
-	char *container;         /* what the guest calls the one that it is about */
-	struct process *process; /* of an EXEC */
-	struct member *member;   /* of a JOIN */
-	unsigned int n_calls;    /* outstanding */
-	struct buf request;      /* of an UPDATE, once the machine has its size */
-	struct resize_undo was;
-	struct err why; /* it failed */
-};
-
-struct control {
-	struct vmm *vmm;
-	struct loop_source *source;
-	struct client *clients;
-	unsigned int n_clients, last_exec;
-	uint64_t execs_of; /* in their names: a guest that was saved knows those of its hull-vmm before */
-};
-
-/* ---- clients ---- */
-
-static void free_if_idle(struct client *c)
-{
-	struct control *control = c->vmm->control;
-	struct client **at = &control->clients;
-
-	if (c->fd >= 0 || c->n_calls || c->process || c->member)
-		return;
-	while (*at != c)
-		at = &(*at)->next;
-	*at = c->next;
-	control->n_clients--;
-	free(c->container);
-	buf_release(&c->request);
-	free(c);
-}
-
-static void hang_up(struct client *c)
-{
-	loop_remove(c->source);
-	c->source = NULL;
-	fd_replace(&c->fd, -1);
-	fd_replace(&c->text_fd, -1);
-}
-
-/* False: nobody is there to hear it. */
-static bool send_reply(struct client *c, uint32_t number, const struct err *why)
-{
-	struct vm_control_reply r = {.version = VM_CONTROL_VERSION, .number = number};
-
-	if (why)
-		r.err = *why;
-	if (c->fd >= 0 && fd_send(c->fd, NULL, 0, &r, sizeof(r), NULL) < 0)
-		hang_up(c);
-	return c->fd >= 0;
-}
-
-/* The answer to a client that has no more to say. */
-static bool finish(struct client *c, uint32_t number, const struct err *why)
-{
-	bool heard = send_reply(c, number, why);
-
-	hang_up(c);
-	free_if_idle(c);
-	return heard;
-}
-
-static void refuse(struct client *c, int error, const char *why)
-{
-	struct err e = ERR_INIT;
-
-	(void)err_set(&e, error, "%s", why);
-	finish(c, 0, &e);
-}
-
-static void call(struct client *c, enum proto_op op, const struct buf *body, uint32_t timeout_ms,
-		 agent_reply_fn *fn)
-{
-	c->n_calls++;
-	calls_make(c->vmm, op, body, timeout_ms, fn, c);
-}
-
 /* ---- one answer, perhaps with a text ---- */
-
-static bool finish_with_text(struct client *c, const char *text, size_t len)
-{
-	struct err e = ERR_INIT;
-	int rc = io_write(c->text_fd, text, len);
-
-	if (rc < 0)
-		(void)err_code(&e, -rc, "write the guest's answer");
-	return finish(c, 0, rc < 0 ? &e : NULL) && rc == 0;
-}
 
 static void answered(void *arg, const struct proto_body *body, const struct err *why)
 {
@@ -128,7 +29,7 @@ static void answered(void *arg, const struct proto_body *body, const struct err 
 
 	(void)body;
 	c->n_calls--;
-	finish(c, 0, why);
+	client_finish(c, 0, why);
 }
 
 static void pass_string(struct client *c, const struct proto_body *body, enum proto_field field)
@@ -138,9 +39,9 @@ static void pass_string(struct client *c, const struct proto_body *body, enum pr
 	int rc = proto_get_string(body, field, VM_CONTROL_TEXT, &text, &e);
 
 	if (rc <= 0)
-		refuse(c, EPROTO, rc < 0 ? e.msg : "the guest's answer is empty");
+		client_refuse(c, EPROTO, rc < 0 ? e.msg : "the guest's answer is empty");
 	else
-		finish_with_text(c, text, strlen(text));
+		client_finish_text(c, text, strlen(text));
 }
 
 static void answered_string(struct client *c, const struct proto_body *body, enum proto_field field,
@@ -148,7 +49,7 @@ static void answered_string(struct client *c, const struct proto_body *body, enu
 {
 	c->n_calls--;
 	if (why)
-		finish(c, 0, why);
+		client_finish(c, 0, why);
 	else
 		pass_string(c, body, field);
 }
@@ -173,225 +74,12 @@ static void answered_pids(void *arg, const struct proto_body *body, const struct
 
 	c->n_calls--;
 	if (why || proto_get_u32s(body, PROTO_F_PIDS, &pids, &n, &e) < 0) {
-		finish(c, 0, why ? why : &e);
+		client_finish(c, 0, why ? why : &e);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
 		buf_addf(&text, "%u\n", pids[i]);
-	finish_with_text(c, buf_str(&text), text.len);
-}
-
-/* ---- exec ---- */
-
-static void put_process(struct client *c, struct buf *request)
-{
-	process_put_name(c->process, request);
-}
-
-static void ignore(void *arg, const struct proto_body *body, const struct err *why)
-{
-	struct client *c = arg;
-
-	(void)body;
-	if (why)
-		log_debug("exec: %s", why->msg);
-	c->n_calls--;
-	free_if_idle(c);
-}
-
-static void signal_exec(struct client *c, uint32_t number)
-{
-	BUF request = BUF_INIT;
-
-	put_process(c, &request);
-	proto_put_u32(&request, PROTO_F_SIGNAL, number);
-	call(c, PROTO_SIGNAL, &request, CALL_TIMEOUT_MS, ignore);
-}
-
-static void resize_exec(struct client *c, uint32_t number)
-{
-	BUF request = BUF_INIT;
-
-	put_process(c, &request);
-	proto_put_u32(&request, PROTO_F_ROWS, number >> 16);
-	proto_put_u32(&request, PROTO_F_COLUMNS, number & 0xffff);
-	call(c, PROTO_RESIZE_TTY, &request, CALL_TIMEOUT_MS, ignore);
-}
-
-static void exec_done(struct process *p)
-{
-	struct client *c = p->arg;
-
-	c->process = NULL;
-	finish(c, (uint32_t)p->status, NULL);
-}
-
-static void executed(void *arg, const struct proto_body *body, const struct err *why)
-{
-	struct client *c = arg;
-
-	(void)body;
-	c->n_calls--;
-	if (why) {
-		process_free(c->process);
-		c->process = NULL;
-		finish(c, 0, why);
-		return;
-	}
-	if (!c->process) { /* it has ended, and its end has been told */
-		free_if_idle(c);
-		return;
-	}
-	send_reply(c, 0, NULL);
-	/* Who asked for it has gone in the meantime. */
-	if (c->fd < 0)
-		signal_exec(c, SIGKILL);
-}
-
-static int begin_exec(struct client *c, bool terminal, uint32_t size, int *fds, size_t n_fds,
-		      struct err *err)
-{
-	BUF request = BUF_INIT, text = BUF_INIT;
-	struct vmm *v = c->vmm;
-	int rc;
-
-	if (n_fds < 1)
-		return err_set(err, EINVAL, "there is no process");
-	rc = io_read_all(fds[0], "process", PROTO_BODY_MAX, &text, err);
-	if (rc < 0)
-		return rc;
-	c->process = process_new(v, c->container,
-				 mem_xprintf("exec-%016" PRIx64 "-%u", v->control->execs_of,
-					     ++v->control->last_exec));
-	c->process->done = exec_done;
-	c->process->arg = c;
-	put_process(c, &request);
-	proto_put_bytes(&request, PROTO_F_PROCESS, text.data, text.len);
-	rc = process_streams(c->process, &request, fds + 1, n_fds - 1, terminal, err);
-	if (rc < 0) {
-		process_free(c->process);
-		c->process = NULL;
-		return rc;
-	}
-	if (terminal && size >> 16) {
-		proto_put_u32(&request, PROTO_F_ROWS, size >> 16);
-		proto_put_u32(&request, PROTO_F_COLUMNS, size & 0xffff);
-	}
-	call(c, PROTO_EXEC, &request, CALL_TIMEOUT_MS, executed);
-	return 0;
-}
-
-/* ---- a further container ---- */
-
-static void leave_member(struct client *c)
-{
-	struct member *m = c->member;
-
-	c->member = NULL;
-	if (m)
-		member_abandon(m);
-}
-
-static void member_spoke(void *arg, enum member_word word, uint32_t number, const struct err *why)
-{
-	struct client *c = arg;
-
-	if (word == MEMBER_ENDED) {
-		c->member = NULL;
-		finish(c, number, NULL);
-		return;
-	}
-	/* Who asked for it has gone in the meantime. */
-	if (!send_reply(c, 0, why)) {
-		leave_member(c);
-		free_if_idle(c);
-	}
-}
-
-static int join(struct client *c, const struct vm_control_request *r, int *fds, size_t n_fds,
-		struct err *err)
-{
-	BUF config = BUF_INIT;
-	struct member_join j = {
-		.fds = {-1, -1, -1},
-		.terminal = r->flag,
-		.size = r->number,
-		.mount_flags = r->mount_flags,
-		.no_pivot = r->options & VM_CONTROL_NO_PIVOT,
-		.no_new_keyring = r->options & VM_CONTROL_NO_NEW_KEYRING,
-	};
-	int rc;
-
-	if (n_fds < 1)
-		return err_set(err, EINVAL, "there is no configuration");
-	rc = io_read_all(fds[0], "config.json", PROTO_BODY_MAX, &config, err);
-	if (rc < 0)
-		return rc;
-	for (j.n_fds = 0; j.n_fds + 1 < n_fds && j.n_fds < ARRAY_SIZE(j.fds); j.n_fds++)
-		j.fds[j.n_fds] = fd_take(&fds[j.n_fds + 1]);
-	j.config = config;
-	rc = member_join(c->member, &j, err);
-	for (size_t i = 0; i < ARRAY_SIZE(j.fds); i++)
-		fd_close(j.fds[i]);
-	return rc;
-}
-
-/* What comes on the connection of a further container. The first word makes it. */
-static int serve_member(struct client *c, const struct vm_control_request *r, int *fds,
-			size_t n_fds, struct err *err)
-{
-	int rc = 0;
-
-	if (!c->member)
-		rc = member_new(c->vmm, r->container, member_spoke, c, &c->member, err);
-	if (rc < 0)
-		return rc;
-	switch ((enum vm_control_op)r->op) {
-	case VM_CONTROL_SHARE:
-		return member_share(c->member, r->tree, n_fds == 1 ? fd_take(&fds[0]) : -1, err);
-	case VM_CONTROL_JOIN:
-		return join(c, r, fds, n_fds, err);
-	case VM_CONTROL_START:
-		return member_start(c->member, err);
-	case VM_CONTROL_EXEC_SIGNAL:
-		member_signal(c->member, r->number);
-		return 0;
-	case VM_CONTROL_RESIZE:
-		member_resize(c->member, r->number);
-		return 0;
-	case VM_CONTROL_SIGNAL:
-	case VM_CONTROL_PS:
-	case VM_CONTROL_PS_TABLE:
-	case VM_CONTROL_STATS:
-	case VM_CONTROL_UPDATE:
-	case VM_CONTROL_OOM:
-	case VM_CONTROL_EXEC:
-	case VM_CONTROL_CHECKPOINT:
-	case VM_CONTROL_PAUSE:
-	case VM_CONTROL_RESUME:
-	case VM_CONTROL_LEAVE:
-		break;
-	}
-	return err_set(err, EINVAL, "control request %u about a further container", r->op);
-}
-
-static void wait_until_left(struct client *c)
-{
-	struct member *m = member_find(c->vmm, c->container);
-
-	if (m)
-		member_leave(m);
-	else
-		finish(c, 0, NULL);
-}
-
-void control_left(struct vmm *v, const char *container)
-{
-	for (struct client *c = v->control->clients, *next; c; c = next) {
-		next = c->next;
-		if (c->op == VM_CONTROL_LEAVE && strcmp(c->container, container) == 0)
-			finish(c, 0, NULL);
-	}
+	client_finish_text(c, buf_str(&text), text.len);
 }
 
 /* ---- requests ---- */
@@ -403,7 +91,7 @@ static void signal_all(struct client *c, uint32_t number)
 	proto_put_string(&request, PROTO_F_ID, c->container);
 	proto_put_u32(&request, PROTO_F_SIGNAL, number);
 	proto_put_u32(&request, PROTO_F_ALL, 1);
-	call(c, PROTO_SIGNAL, &request, CALL_TIMEOUT_MS, answered);
+	client_call(c, PROTO_SIGNAL, &request, CALL_TIMEOUT_MS, answered);
 }
 
 static int ask(struct client *c, enum proto_op op, int *fds, size_t n_fds, agent_reply_fn *fn,
@@ -415,7 +103,7 @@ static int ask(struct client *c, enum proto_op op, int *fds, size_t n_fds, agent
 		return err_set(err, EINVAL, "there is no file for the answer");
 	c->text_fd = fd_take(&fds[0]);
 	proto_put_string(&request, PROTO_F_ID, c->container);
-	call(c, op, &request, CALL_TIMEOUT_MS, fn);
+	client_call(c, op, &request, CALL_TIMEOUT_MS, fn);
 	return 0;
 }
 
@@ -425,8 +113,8 @@ static bool saved(void *arg, const struct err *why)
 
 	c->n_calls--;
 	if (why)
-		return finish(c, 0, why);
-	return finish_with_text(c, c->vmm->o.guest_id, strlen(c->vmm->o.guest_id));
+		return client_finish(c, 0, why);
+	return client_finish_text(c, c->vmm->o.guest_id, strlen(c->vmm->o.guest_id));
 }
 
 /* fds: the files that the machine is saved to, and one for the answer. */
@@ -482,7 +170,7 @@ static void taken_back(void *arg, const struct resize_undo *undo, const struct e
 	c->n_calls--;
 	if (why)
 		log_debug("update: the machine keeps its new size: %s", why->msg);
-	finish(c, 0, &c->why);
+	client_finish(c, 0, &c->why);
 }
 
 static void updated(void *arg, const struct proto_body *body, const struct err *why)
@@ -495,7 +183,7 @@ static void updated(void *arg, const struct proto_body *body, const struct err *
 	if (why && resize_start(c->vmm, c->was.cpus, c->was.memory, taken_back, c, NULL) == 0)
 		return;
 	c->n_calls--;
-	finish(c, 0, why);
+	client_finish(c, 0, why);
 }
 
 /* First the size, as it is what may be refused by what the container uses. */
@@ -506,9 +194,9 @@ static void resized(void *arg, const struct resize_undo *undo, const struct err 
 	c->n_calls--;
 	c->was = *undo;
 	if (why)
-		finish(c, 0, why);
+		client_finish(c, 0, why);
 	else
-		call(c, PROTO_UPDATE, &c->request, CALL_TIMEOUT_MS, updated);
+		client_call(c, PROTO_UPDATE, &c->request, CALL_TIMEOUT_MS, updated);
 }
 
 static int update(struct client *c, uint32_t size, const int *fds, size_t n_fds, struct err *err)
@@ -536,7 +224,7 @@ static void freeze_container(struct client *c, enum proto_op op)
 	BUF request = BUF_INIT;
 
 	proto_put_string(&request, PROTO_F_ID, c->container);
-	call(c, op, &request, CALL_TIMEOUT_MS, answered);
+	client_call(c, op, &request, CALL_TIMEOUT_MS, answered);
 }
 
 /* Whose request it is, as the guest calls it. LEAVE may be about one that is not there. */
@@ -574,7 +262,7 @@ static int begin(struct client *c, const struct vm_control_request *r, int *fds,
 	case VM_CONTROL_OOM:
 		return 0;
 	case VM_CONTROL_EXEC:
-		return begin_exec(c, r->flag, r->number, fds, n_fds, err);
+		return exec_begin(c, r->flag, r->number, fds, n_fds, err);
 	case VM_CONTROL_CHECKPOINT:
 		return begin_checkpoint(c, r->flag, fds, n_fds, err);
 	case VM_CONTROL_PAUSE:
@@ -585,9 +273,9 @@ static int begin(struct client *c, const struct vm_control_request *r, int *fds,
 		return 0;
 	case VM_CONTROL_SHARE:
 	case VM_CONTROL_JOIN:
-		return serve_member(c, r, fds, n_fds, err);
+		return join_serve(c, r, fds, n_fds, err);
 	case VM_CONTROL_LEAVE:
-		wait_until_left(c);
+		join_leave(c);
 		return 0;
 	case VM_CONTROL_EXEC_SIGNAL:
 	case VM_CONTROL_RESIZE:
@@ -619,14 +307,14 @@ static void serve(struct client *c, const struct vm_control_request *r, int *fds
 	else if (!c->op)
 		rc = begin(c, r, fds, n_fds, &e);
 	else if (c->member)
-		rc = serve_member(c, r, fds, n_fds, &e);
+		rc = join_serve(c, r, fds, n_fds, &e);
 	else if (c->process && r->op == VM_CONTROL_EXEC_SIGNAL)
-		signal_exec(c, r->number);
+		exec_signal(c, r->number);
 	else if (c->process && r->op == VM_CONTROL_RESIZE)
-		resize_exec(c, r->number);
+		exec_resize(c, r->number);
 	if (rc < 0) {
-		leave_member(c);
-		finish(c, 0, &e);
+		join_abandon(c);
+		client_finish(c, 0, &e);
 	}
 }
 
@@ -644,12 +332,12 @@ static void client_event(void *arg, uint32_t events)
 	if (n == (int)sizeof(r)) {
 		serve(c, &r, fds, n_fds);
 	} else {
-		hang_up(c);
+		client_hang_up(c);
 		/* The process is its caller's, who is dead. */
 		if (c->process && !c->process->exited)
-			signal_exec(c, SIGKILL);
-		leave_member(c);
-		free_if_idle(c);
+			exec_signal(c, SIGKILL);
+		join_abandon(c);
+		client_free_if_idle(c);
 	}
 	for (size_t i = 0; i < n_fds; i++)
 		fd_close(fds[i]);
@@ -671,9 +359,9 @@ static void accept_client(void *arg, uint32_t events)
 	*c = (struct client){.next = control->clients, .vmm = v, .fd = fd, .text_fd = -1};
 	control->clients = c;
 	if (control->n_clients++ >= CLIENTS_MAX)
-		refuse(c, EAGAIN, "too many requests to the virtual machine at a time");
+		client_refuse(c, EAGAIN, "too many requests to the virtual machine at a time");
 	else if (loop_add(v->loop, fd, EPOLLIN, client_event, c, &c->source, NULL) < 0)
-		refuse(c, ENOMEM, "out of resources");
+		client_refuse(c, ENOMEM, "out of resources");
 }
 
 int control_new(struct vmm *v, struct control **ret, struct err *err)
@@ -696,8 +384,8 @@ void control_oom(struct vmm *v, const char *container)
 		next = c->next;
 		if (c->op != VM_CONTROL_OOM || strcmp(c->container, container) != 0)
 			continue;
-		send_reply(c, 0, NULL);
-		free_if_idle(c);
+		client_reply(c, 0, NULL);
+		client_free_if_idle(c);
 	}
 }
 
@@ -710,10 +398,8 @@ void control_free(struct control *control)
 		struct client *c = control->clients;
 
 		control->clients = c->next;
-		hang_up(c);
-		free(c->container);
-		buf_release(&c->request);
-		free(c);
+		client_hang_up(c);
+		client_free(c);
 	}
 	free(control);
 }

@@ -85,7 +85,7 @@ static void finish(struct member *m)
 	while (*at != m)
 		at = &(*at)->next;
 	*at = m->next;
-	control_left(v, m->id);
+	join_ended(v, m->id);
 	tell(m, MEMBER_ENDED, (uint32_t)m->status, NULL);
 	release(m);
 }

@@ -18,7 +18,10 @@
  *   template.c  the machine begun as a copy of another, or saved to be one
  *   rehearsal.c what a machine does once before it is saved to be one
  *   resize.c    processors and memory, less and more
- *   control.c   the control socket: exec, ps, stats, kill --all
+ *   control.c   the control socket: ps, stats, kill --all, update, checkpoint
+ *   client.c    one that asks there, until its last answer
+ *   exec.c      further processes, which clients ask for
+ *   join.c      what clients say of further containers
  *   messages.c  what the guest's kernel says before it dies
  */
 #ifndef HULL_VMM_H
@@ -289,11 +292,14 @@ void resize_free(struct resize *r); /* NULL: nothing. fn is not called */
 
 int control_new(struct vmm *v, struct control **ret, struct err *err) MUST_CHECK;
 void control_oom(struct vmm *v, const char *container);
-void control_left(struct vmm *v, const char *container); /* there is no such member any more */
 /* Inside there would be no error, and no such memory. resources: a linux.resources object or NULL. */
 int control_check_memory(const struct vmm *v, const struct json_node *resources,
 			 struct err *err) MUST_CHECK;
 void control_free(struct control *c);
+
+/* ---- join.c ---- */
+
+void join_ended(struct vmm *v, const char *container); /* there is no such member any more */
 
 /* ---- messages.c ---- */
 
