@@ -6,10 +6,10 @@
 # the machine's sockets, and what it finds around it.
 
 load lib
+load vm
 
 setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
+	needs_kvm
 	begin
 	config '.root.path = "/run/hull/share/rootfs"
 		| .mounts += [{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro"]}]'

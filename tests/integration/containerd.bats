@@ -113,18 +113,11 @@ setup() {
 }
 
 @test "run --tty has a terminal of the caller's size" {
-	export -f ctr_ ctr_run
-	export RUNTIME ID
-	expect 6 "$PEER" pty 33x99 bash -c 'ctr_run --rm --tty -- sh' <<<$'until stty size | grep "33 99"; do sleep 0.1; done\ntty; exit 6'
-	says '/dev/pts/0'
+	run_has_terminal
 }
 
 @test "exec --tty has a terminal" {
-	export -f ctr_
-	export ID
-	ctr_run --detach -- sleep 1000
-	expect 5 "$PEER" pty 20x70 bash -c 'ctr_ tasks exec --tty --exec-id e1 "$ID" sh' <<<$'until stty size | grep "20 70"; do sleep 0.1; done\ntty; exit 5'
-	says '/dev/pts/0'
+	exec_has_terminal
 }
 
 @test "a container whose shim dies is cleaned up" {

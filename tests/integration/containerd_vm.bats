@@ -5,13 +5,13 @@
 # containerd with hull-oci-vm below its runc shim: each container is a virtual machine.
 
 load lib
+load vm
+load engine_vm
 load containerd
 
 setup_file() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo && [[ -r /dev/kvm ]] || return 0
-	RUNTIME=$BATS_FILE_TMPDIR/hull-oci-vm
-	export RUNTIME
-	ln -s "$O/hull-oci" "$RUNTIME"
+	can_boot || return 0
+	use_vm_runtime "$BATS_FILE_TMPDIR"
 	make_containerd
 }
 
@@ -20,8 +20,7 @@ teardown_file() {
 }
 
 setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
+	needs_kvm
 	T=$BATS_TEST_TMPDIR
 	OUT=$T/out
 	ID=box$BATS_TEST_NUMBER
@@ -65,13 +64,8 @@ setup() {
 }
 
 @test "run --tty and exec --tty have a terminal" {
-	export -f ctr_ ctr_run
-	export RUNTIME ID
-	expect 6 "$PEER" pty 33x99 bash -c 'ctr_run --rm --tty -- sh' <<<$'until stty size | grep "33 99"; do sleep 1; done\ntty; exit 6'
-	says '/dev/pts/0'
-	ctr_run --detach -- sleep 1000
-	expect 5 "$PEER" pty 20x70 bash -c 'ctr_ tasks exec --tty --exec-id e1 "$ID" sh' <<<$'until stty size | grep "20 70"; do sleep 1; done\ntty; exit 5'
-	says '/dev/pts/0'
+	run_has_terminal
+	exec_has_terminal
 	expect 0 ctr_ tasks kill --signal SIGKILL "$ID"
 	wait_for has_task_status STOPPED
 	expect 0 ctr_ tasks delete "$ID"

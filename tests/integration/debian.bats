@@ -4,6 +4,7 @@
 # A real Debian as root file system (scripts/debian); tests work on an overlay over it.
 
 load lib
+load debian
 
 setup_file() {
 	[[ $(id -u) == 0 ]] || return 0
@@ -14,27 +15,7 @@ setup_file() {
 setup() {
 	[[ $(id -u) == 0 ]] || skip 'root is needed'
 	[[ -d $DEBIAN ]] || skip "no Debian could be made: $(cat "$BATS_FILE_TMPDIR/why")"
-	ROOTFS=$BATS_FILE_TMPDIR/none
-	mkdir -p "$ROOTFS"
-	begin
-	# an overlay cannot lie on every file system, but on tmpfs
-	mkdir "$BUNDLE"/{layers,root}
-	mount -t tmpfs tmpfs "$BUNDLE/layers"
-	mkdir "$BUNDLE/layers"/{upper,work}
-	mount -t overlay overlay "$BUNDLE/root" \
-		-o "lowerdir=$DEBIAN,upperdir=$BUNDLE/layers/upper,workdir=$BUNDLE/layers/work"
-	config '.root.path = "root" | .process.env = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm", "TEST_ID='"$ID"'"]'
-}
-
-teardown() {
-	local id
-
-	[[ -n ${T-} ]] || return 0
-	for id in $(hull list -q 2>/dev/null); do
-		hull delete --force "$id" >/dev/null 2>&1 || true
-	done
-	umount "$BUNDLE/root" "$BUNDLE/layers"
-	end
+	begin_debian
 }
 
 @test "a shell, its children and a pipe" {
@@ -53,12 +34,7 @@ teardown() {
 }
 
 @test "a package is unpacked and installed" {
-	mkdir -p "$T/package/DEBIAN" "$T/package/usr/bin"
-	printf 'Package: hull-test\nVersion: 1\nArchitecture: all\nMaintainer: test <test@example.org>\nDescription: test\n' >"$T/package/DEBIAN/control"
-	printf '#!/bin/sh\necho installed and run\n' >"$T/package/usr/bin/hull-test"
-	chmod +x "$T/package/usr/bin/hull-test"
-	dpkg-deb --build "$T/package" "$BUNDLE/root/package.deb" >/dev/null
-	config '.process.capabilities |= with_entries(.value += ["CAP_FOWNER", "CAP_FSETID", "CAP_SYS_CHROOT"])'
+	make_package
 	args sh -c 'apt-get install -y /package.deb >/dev/null 2>&1 || dpkg -i /package.deb; hull-test'
 	expect 0 run_bundle
 	says 'installed and run'

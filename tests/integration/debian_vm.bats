@@ -5,29 +5,11 @@
 # A real Debian (scripts/debian) in a virtual machine; tests work on an overlay over it.
 
 load lib
+load vm
+load debian
 
 setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
-	DEBIAN=$TOP/build-debian
-	[[ -d $DEBIAN ]] || skip "$DEBIAN is needed: make build-debian"
-	ROOTFS=$BATS_FILE_TMPDIR/none
-	mkdir -p "$ROOTFS"
-	begin
-	mkdir "$BUNDLE"/{layers,root}
-	mount -t tmpfs tmpfs "$BUNDLE/layers"
-	mkdir "$BUNDLE/layers"/{upper,work}
-	mount -t overlay overlay "$BUNDLE/root" \
-		-o "lowerdir=$DEBIAN,upperdir=$BUNDLE/layers/upper,workdir=$BUNDLE/layers/work"
-	config '.root.path = "root" | .annotations = {"org.hull.isolation": "vm"}
-		| .process.env = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm", "PS1=> ", "TEST_ID='"$ID"'"]'
-}
-
-teardown() {
-	[[ -n ${T-} ]] || return 0
-	hull delete --force "$ID" >/dev/null 2>&1 || true
-	umount "$BUNDLE/root" "$BUNDLE/layers"
-	end
+	begin_debian_vm
 }
 
 @test "a shell, its children and a pipe, apt-get" {
@@ -40,12 +22,7 @@ teardown() {
 }
 
 @test "a package is unpacked and installed" {
-	mkdir -p "$T/package/DEBIAN" "$T/package/usr/bin"
-	printf 'Package: hull-test\nVersion: 1\nArchitecture: all\nMaintainer: test <test@example.org>\nDescription: test\n' >"$T/package/DEBIAN/control"
-	printf '#!/bin/sh\necho installed and run\n' >"$T/package/usr/bin/hull-test"
-	chmod +x "$T/package/usr/bin/hull-test"
-	dpkg-deb --build "$T/package" "$BUNDLE/root/package.deb" >/dev/null
-	config '.process.capabilities |= with_entries(.value += ["CAP_FOWNER", "CAP_FSETID", "CAP_SYS_CHROOT"])'
+	make_package
 	args sh -c 'dpkg -i /package.deb >/dev/null; hull-test'
 	expect 0 run_bundle
 	says 'installed and run'

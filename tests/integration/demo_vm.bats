@@ -5,11 +5,11 @@
 # The demonstration's second half, and the tour's word on virtual machines.
 
 load lib
+load vm
 load readme
 
 setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
+	needs_kvm
 	begin
 }
 

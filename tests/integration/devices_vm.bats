@@ -6,6 +6,7 @@
 # is what comes back, and what the host finds there.
 
 bats_require_minimum_version 1.5.0
+load vm
 
 TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd -P)
 O=${O:-$TOP/build}
@@ -20,8 +21,7 @@ setup_file() {
 }
 
 setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
+	needs_kvm
 	T=$BATS_TEST_TMPDIR
 	INSIDE=()
 	SEED=$RANDOM$RANDOM

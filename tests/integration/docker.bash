@@ -59,3 +59,15 @@ dock_state() { # FIELD
 log_has() {
 	dock logs box1 2>&1 | grep -qF -e "$1"
 }
+
+# run -it and exec -it have a terminal of the caller's size.
+have_terminals() {
+	export -f dock dock_run
+	expect 5 "$PEER" pty 33x99 bash -c 'dock_run --rm -it box sh' \
+		<<<$'until stty size | grep "33 99"; do sleep 0.1; done\ntty; exit 5'
+	says '/dev/pts/0'
+	dock_run --detach --name box1 box sleep 1000
+	expect 6 "$PEER" pty 20x70 bash -c 'dock exec -it box1 sh' \
+		<<<$'until stty size | grep "20 70"; do sleep 0.1; done\ntty; exit 6'
+	says '/dev/pts/0'
+}

@@ -6,43 +6,34 @@
 # made in a network namespace that stands for the host's.
 
 load lib
+load vm
+load engine_vm
 load docker
 
 # shellcheck disable=SC2034 # the library's
 TEST_LIMIT=600
 
 setup_file() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo && [[ -r /dev/kvm ]] || return 0
-	HOST_NET=/run/netns/hull-docker-$$
-	export HOST_NET
-	ip netns add "${HOST_NET##*/}"
-	in_host ip link set lo up
-	RUNTIME=$BATS_FILE_TMPDIR/hull-oci-vm
-	export RUNTIME
-	ln -s "$O/hull-oci" "$RUNTIME"
+	can_boot || return 0
+	make_host_net
+	use_vm_runtime "$BATS_FILE_TMPDIR"
 	make_docker
 }
 
 teardown_file() {
 	[[ -n ${D-} ]] || return 0
 	remove_docker
-	equal "$(in_host ip -o link show type tun)" ''
-	ip netns del "${HOST_NET##*/}"
+	remove_host_net
 }
 
 setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
+	needs_kvm
 	dock version >/dev/null 2>&1 || {
 		tail -5 "$D/log"
 		return 1
 	}
 	T=$BATS_TEST_TMPDIR
 	OUT=$T/out
-}
-
-in_host() {
-	nsenter "--net=$HOST_NET" "$@"
 }
 
 @test "run: output, exit status, standard input; a missing program, one without permission" {
@@ -65,14 +56,7 @@ in_host() {
 }
 
 @test "run -it and exec -it have a terminal of the caller's size" {
-	export -f dock dock_run
-	expect 5 "$PEER" pty 33x99 bash -c 'dock_run --rm -it box sh' \
-		<<<$'until stty size | grep "33 99"; do sleep 1; done\ntty; exit 5'
-	says '/dev/pts/0'
-	dock_run --detach --name box1 box sleep 1000
-	expect 6 "$PEER" pty 20x70 bash -c 'dock exec -it box1 sh' \
-		<<<$'until stty size | grep "20 70"; do sleep 1; done\ntty; exit 6'
-	says '/dev/pts/0'
+	have_terminals
 }
 
 @test "exec, logs, pause, stats, update, kill, stop, start, rm of one container" {

@@ -6,16 +6,10 @@
 # tell which it was, and nothing is left on the host.
 
 load lib
+load vm
 
 # shellcheck disable=SC2034 # the library's
 TEST_LIMIT=600
-
-setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
-	begin
-	config '.annotations = {"org.hull.isolation": "vm", "org.hull.vm.memory-mib": "64"}'
-}
 
 hull() {
 	"$RUNTIME" --root "$STATE" --log "$T/log" "$@"

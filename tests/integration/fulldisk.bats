@@ -15,12 +15,8 @@ setup() {
 }
 
 teardown() {
-	local id
-
 	[[ -n ${T-} ]] || return 0
-	for id in $(hull list -q 2>/dev/null); do
-		hull delete --force "$id" >/dev/null 2>&1 || true
-	done
+	delete_all
 	! mountpoint -q "$T/small" || umount "$T/small"
 	end
 }

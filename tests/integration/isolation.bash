@@ -3,6 +3,12 @@
 #
 # Runs the table of isolation_cases.bash: a bundle under each isolation, the results row by row.
 
+setup() {
+	needs_kvm
+	needs_v2
+	begin
+}
+
 # The script that goes through the bundle's rows, each in a shell of its own.
 rows_inside() { # BUNDLE
 	local i

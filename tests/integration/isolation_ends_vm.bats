@@ -6,10 +6,10 @@
 # hooks, its terminal, its streams.
 
 load lib
+load vm
 
 setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
+	needs_kvm
 	needs_v2
 	begin
 }

@@ -5,15 +5,9 @@
 # As isolation_vm.bats: devices, mounts and files.
 
 load lib
+load vm
 load isolation_cases
 load isolation
-
-setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
-	needs_v2
-	begin
-}
 
 @test "devices" {
 	compare devices

@@ -6,15 +6,9 @@
 # isolation_cases.bash has what is compared.
 
 load lib
+load vm
 load isolation_cases
 load isolation
-
-setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
-	needs_v2
-	begin
-}
 
 @test "the process: arguments, environment, user, names, streams" {
 	compare process

@@ -7,13 +7,7 @@
 # tried by tests/unit/microvm/test_jail.c and test_fsd_cell.c.
 
 load lib
-
-setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
-	begin
-	config '.annotations = {"org.hull.isolation": "vm", "org.hull.vm.memory-mib": "64"}'
-}
+load vm
 
 hull() {
 	"$RUNTIME" --root "$STATE" --log "$T/log" "$@"

@@ -57,12 +57,8 @@ begin() {
 }
 
 end() {
-	local id
-
 	[[ -n ${T-} ]] || return 0
-	for id in "$STATE"/*/; do
-		[[ ! -d $id ]] || hull delete --force "$(basename "$id")" >/dev/null 2>&1 || true
-	done
+	delete_all
 	[[ ${#JOBS[@]} == 0 ]] || kill -KILL "${JOBS[@]}" 2>/dev/null || true
 	kill "$WATCHDOG" 2>/dev/null || true
 	[[ ! -e $T/late ]] || {
@@ -75,6 +71,14 @@ end() {
 		leftovers
 		return 1
 	}
+}
+
+delete_all() {
+	local id
+
+	for id in "$STATE"/*/; do
+		[[ ! -d $id ]] || hull delete --force "$(basename "$id")" >/dev/null 2>&1 || true
+	done
 }
 
 # State directories, mounts, cgroups and processes that the test made and nobody removed.

@@ -8,13 +8,7 @@
 # shellcheck disable=SC2016 # for jq and shells inside
 
 load lib
-
-setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
-	begin
-	config '.annotations = {"org.hull.isolation": "vm", "org.hull.vm.memory-mib": "64"}'
-}
+load vm
 
 # Counts as long as it makes progress.
 counting() {

@@ -8,10 +8,10 @@
 # shellcheck disable=SC2016 # for jq and shells inside
 
 load lib
+load vm
 
 setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
+	needs_kvm
 	needs_v2
 	begin
 	config '.annotations = {"org.hull.isolation": "vm"}

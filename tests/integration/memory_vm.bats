@@ -5,12 +5,10 @@
 # What a virtual machine takes of its host's memory, and gives back.
 
 load lib
+load vm
 
 setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
-	begin
-	config '.annotations = {"org.hull.isolation": "vm", "org.hull.vm.memory-mib": "512"}'
+	begin_vm 512
 }
 
 # MiB that the machine holds, by its pages and not by who paid for them: hull-vmm's mapping.

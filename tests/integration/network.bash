@@ -5,8 +5,7 @@
 # which is 10.9.0.1 and fd09::1 there. A teardown that fails when something of hull's is left in it.
 
 setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
+	needs_kvm
 	needs_v2
 	command -v ip >/dev/null || skip 'ip is needed (package iproute2)'
 	begin

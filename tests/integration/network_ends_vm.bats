@@ -6,6 +6,7 @@
 # is refused by its name.
 
 load lib
+load vm
 load network
 
 # without MODULE...: the kernel does not get them.

@@ -6,6 +6,7 @@
 # it and reaches the container, and what the guest sees is what a container in namespaces sees.
 
 load lib
+load vm
 load network
 
 @test "echoes, by IPv4 and IPv6" {

@@ -7,10 +7,10 @@
 # shellcheck disable=SC2016 # for jq and shells inside
 
 load lib
+load vm
 
 setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
+	needs_kvm
 	begin
 	POD=$ID
 	echo pod >"$BUNDLE/rootfs/name"

@@ -6,6 +6,8 @@
 # notice. Its networks are made in a network namespace that stands for the host's.
 
 load lib
+load vm
+load engine_vm
 load podman
 
 # shellcheck disable=SC2034 # the library's
@@ -13,13 +15,8 @@ TEST_LIMIT=600
 
 setup_file() {
 	can_boot || return 0
-	HOST_NET=/run/netns/hull-podman-$$
-	export HOST_NET
-	ip netns add "${HOST_NET##*/}"
-	in_host ip link set lo up
-	RUNTIME=$BATS_FILE_TMPDIR/hull-oci-vm
-	export RUNTIME
-	ln -s "$O/hull-oci" "$RUNTIME"
+	make_host_net
+	use_vm_runtime "$BATS_FILE_TMPDIR"
 	make_podman
 	pod network create --disable-dns --subnet 10.89.77.0/24 net1
 }
@@ -27,23 +24,7 @@ setup_file() {
 teardown_file() {
 	[[ -n ${HOST_NET-} ]] || return 0
 	remove_podman
-	equal "$(in_host ip -o link show type tun)" ''
-	ip netns del "${HOST_NET##*/}"
-}
-
-setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
-	T=$BATS_TEST_TMPDIR
-	OUT=$T/out
-}
-
-can_boot() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo && [[ -r /dev/kvm ]]
-}
-
-in_host() {
-	nsenter "--net=$HOST_NET" "$@"
+	remove_host_net
 }
 
 # The kernel that the container is under is not the host's.

@@ -5,17 +5,11 @@
 # Many virtual machines, and a big one.
 
 load lib
+load vm
 
 # shellcheck disable=SC2034 # the library's
 TEST_LIMIT=1500
 MACHINES=20
-
-setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
-	begin
-	config '.annotations = {"org.hull.isolation": "vm", "org.hull.vm.memory-mib": "64"}'
-}
 
 # The machines' processes, without their file servers.
 machines() {

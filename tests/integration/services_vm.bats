@@ -8,29 +8,21 @@
 # shellcheck disable=SC2016 # for jq and shells inside
 
 load lib
+load vm
+load debian
+load engine_vm
 load podman
 
 # shellcheck disable=SC2034 # the library's
 TEST_LIMIT=900
 
 setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
-	DEBIAN=$TOP/build-debian
-	[[ -d $DEBIAN ]] || skip "$DEBIAN is needed: make build-debian"
-	ROOTFS=$BATS_FILE_TMPDIR/none
-	mkdir -p "$ROOTFS"
-	begin
-	mkdir "$BUNDLE"/{layers,root}
-	mount -t tmpfs tmpfs "$BUNDLE/layers"
-	mkdir "$BUNDLE/layers"/{upper,work}
-	mount -t overlay overlay "$BUNDLE/root" \
-		-o "lowerdir=$DEBIAN,upperdir=$BUNDLE/layers/upper,workdir=$BUNDLE/layers/work"
+	begin_debian_vm
 }
 
 teardown() {
 	[[ -n ${T-} ]] || return 0
-	hull delete --force "$ID" >/dev/null 2>&1 || true
+	delete_all
 	[[ -z ${P-} ]] || end_podman
 	umount "$BUNDLE/root" "$BUNDLE/layers"
 	end
@@ -40,31 +32,23 @@ teardown() {
 
 # A host of its own for podman, and another one beside it that is its client's.
 begin_podman() {
-	HOST_NET=/run/netns/hull-host-$$
+	make_host_net
 	CLIENT=hull-client-$$
-	ip netns add "${HOST_NET##*/}"
 	ip netns add "$CLIENT"
-	in_host ip link set lo up
 	in_host ip link add client type veth peer name eth0 netns "$CLIENT"
 	in_host ip addr add 10.77.0.1/24 dev client
 	in_host ip link set client up
 	ip -n "$CLIENT" addr add 10.77.0.2/24 dev eth0
 	ip -n "$CLIENT" link set eth0 up
-	ln -s "$O/hull-oci" "$T/hull-oci-vm"
-	RUNTIME=$T/hull-oci-vm
+	use_vm_runtime "$T"
 	configure_podman "$T/podman"
 	pod network create --disable-dns --subnet 10.89.77.0/24 net1
 }
 
 end_podman() {
 	remove_podman
-	equal "$(in_host ip -o link show type tun)" ''
-	ip netns del "${HOST_NET##*/}"
+	remove_host_net
 	ip netns del "$CLIENT"
-}
-
-in_host() {
-	nsenter "--net=$HOST_NET" "$@"
 }
 
 @test "nginx, through podman's port mapping, under load from wrk" {

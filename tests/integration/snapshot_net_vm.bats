@@ -7,6 +7,7 @@
 # shellcheck disable=SC2016 # for jq and shells inside
 
 load lib
+load vm
 load network
 
 from_a_template() {

@@ -6,13 +6,13 @@
 # and its end is told.
 
 bats_require_minimum_version 1.5.0
+load vm
 
 TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd -P)
 O=${O:-$TOP/build}
 
 setup() {
-	grep -qwE 'svm|vmx' /proc/cpuinfo || skip 'a processor with svm or vmx is needed'
-	[[ -r /dev/kvm ]] || skip '/dev/kvm is needed'
+	needs_kvm
 	SHARE=$BATS_TEST_TMPDIR/share
 	mkdir "$SHARE"
 	echo 'one of the host' >"$SHARE/version"

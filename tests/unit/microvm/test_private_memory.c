@@ -217,7 +217,6 @@ static void recorded(void **state)
 	guest_memory_free(&b);
 }
 
-/* A file that is none, or of a larger machine, is refused; whatever byte of it is another. */
 /* What a machine's process may read of its page tables tells nothing of the host's memory. */
 static void pages_without_places(void **state)
 {
@@ -238,6 +237,7 @@ static void pages_without_places(void **state)
 	guest_memory_free(&m);
 }
 
+/* A file that is none, or of a larger machine, is refused; whatever byte of it is another. */
 static void wrong_set(void **state)
 {
 	CLOSE_FD int fd = new_file("memory");
