@@ -69,12 +69,8 @@ static void created(void *arg, const struct proto_body *body, const struct err *
 	struct err e = ERR_INIT;
 
 	(void)body;
-	if (v->stage == VMM_ENDS)
+	if (!calls_succeeded(v, why))
 		return;
-	if (why) {
-		vmm_fail(v, why);
-		return;
-	}
 	v->stage = VMM_CREATED;
 	if (signals_start(v, &e) < 0 || parent_ready(v, &e) < 0)
 		vmm_fail(v, &e);

@@ -139,3 +139,12 @@ void calls_make(struct vmm *v, enum proto_op op, const struct buf *body, uint32_
 	calls->end = &c->next;
 	(void)!loop_set_timer(calls->timer, 1, NULL);
 }
+
+bool calls_succeeded(struct vmm *v, const struct err *why)
+{
+	if (v->stage == VMM_ENDS)
+		return false;
+	if (why)
+		vmm_fail(v, why);
+	return !why;
+}

@@ -72,12 +72,8 @@ static void suspended(void *arg, const struct proto_body *body, const struct err
 	struct err e = ERR_INIT;
 
 	(void)body;
-	if (v->stage == VMM_ENDS)
+	if (!calls_succeeded(v, why))
 		return;
-	if (why) {
-		vmm_fail(v, why);
-		return;
-	}
 	vm_pause(v->machine.vm);
 	if (vm_save(v->machine.vm, &v->o.save, &e) < 0 ||
 	    sync_send(v->o.sync_fd, SYNC_READY, &e) < 0) {

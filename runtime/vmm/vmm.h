@@ -227,6 +227,9 @@ void calls_free(struct calls *c);
 void calls_make(struct vmm *v, enum proto_op op, const struct buf *body, uint32_t timeout_ms,
 		agent_reply_fn *fn, void *arg);
 
+/* With an answer that is needed to go on: false when the machine ends, now if it was an error. */
+bool calls_succeeded(struct vmm *v, const struct err *why);
+
 #define CALL_TIMEOUT_MS 30000 /* for what a guest has no reason to spend more time on */
 
 /* ---- signals.c ---- */
