@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "runtime/host_config.h"
+#include "runtime/pod.h"
 #include "runtime/vm_config.h"
 
 #define KERNEL    "vmlinux-fast"
@@ -99,12 +100,15 @@ static int choose_size(const struct spec *spec, struct vm_machine *m, struct err
 {
 	const struct spec_vm *vm = &spec->vm;
 	const char *huge = spec_annotation(spec, "org.hull.vm.hugepages");
-	uint64_t cpus = vm->vcpus ? vm->vcpus : vm_machine_cpus_of(&spec->limits);
-	uint64_t memory = vm->memory ? vm->memory : vm_machine_memory_of(&spec->limits), mib;
+	struct cgroup_limits limits = spec->limits;
+	uint64_t cpus, mib;
 	int rc = check_hardware(vm, err);
 
-	mib = (memory + MIB - 1) / MIB;
-	if (rc < 0 || (rc = read_number(spec, "org.hull.vm.cpus", 1, MAX_CPUS, &cpus, err)) < 0 ||
+	if (rc < 0 || (rc = pod_add_limits(spec, &limits, err)) < 0)
+		return rc;
+	cpus = vm->vcpus ? vm->vcpus : vm_machine_cpus_of(&limits);
+	mib = ((vm->memory ? vm->memory : vm_machine_memory_of(&limits)) + MIB - 1) / MIB;
+	if ((rc = read_number(spec, "org.hull.vm.cpus", 1, MAX_CPUS, &cpus, err)) < 0 ||
 	    (rc = read_number(spec, "org.hull.vm.memory-mib", MIN_MEMORY / MIB, MAX_MEMORY / MIB,
 			      &mib, err)) < 0)
 		return rc;

@@ -23,9 +23,9 @@ struct vm_machine {                         /* strings are owned */
 /*
  * Of each the first that is given: an annotation org.hull.vm.NAME (kernel, initramfs, cpus,
  * memory-mib, hugepages, template, root-image), the vm object, /etc/hull/hull.json (kernel,
- * initramfs, template); else what belongs
- * to this installation, as many processors as cpu.quota has use for, and memory.limit with room for
- * the guest's own kernel. *ret is for vm_machine_release also after a failure.
+ * initramfs, template); else what belongs to this installation, as many processors as cpu.quota has
+ * use for, and memory.limit with room for the guest's own kernel, or what a pod's annotations have
+ * in place of these two. *ret is for vm_machine_release also after a failure.
  */
 int vm_machine_choose(const struct spec *spec, struct vm_machine *ret, struct err *err) MUST_CHECK;
 void vm_machine_release(struct vm_machine *m);

@@ -19,6 +19,14 @@
 	"[{'type':'mount'},{'type':'pid'},{'type':'ipc'},{'type':'uts'},"                          \
 	"{'type':'network','path':'/proc/self/ns/net'}]"
 
+/* What containerd says that the containers of a sandbox come to. */
+#define POD(memory, quota, period, shares)                                                         \
+	",'annotations':{'io.kubernetes.cri.container-type':'sandbox',"                            \
+	"'io.kubernetes.cri.sandbox-memory':'" memory "',"                                         \
+	"'io.kubernetes.cri.sandbox-cpu-quota':'" quota "',"                                       \
+	"'io.kubernetes.cri.sandbox-cpu-period':'" period "',"                                     \
+	"'io.kubernetes.cri.sandbox-cpu-shares':'" shares "'}"
+
 /* A configuration with these members of its own, and these of linux, each with a comma in front. */
 static struct spec *with(const char *members, const char *of_linux)
 {
@@ -317,6 +325,28 @@ static void test_size_of_the_machine(void **state)
 		 "'org.hull.vm.hugepages':'true'},'vm':{'kernel':{'path':'/k'},"
 		 "'hwConfig':{'vcpus':3}}",
 		 "", 4, 66},
+		/* what containerd says of a pod: nothing yet, and the sum of its containers */
+		{POD("0", "0", "0", "2"), "", 1, 512},
+		{POD("-1", "-1", "100000", "0"), "", 1, 512},
+		{POD("104857600", "150000", "100000", "512"), "", 2, 164},
+		{POD("104857601", "350000", "0", "0"), "", 4, 165},
+		{POD("0", "0", "100000", "2049"), "", 3, 512},
+		{POD("0", "0", "100000", "2048"), "", 2, 512},
+		{POD("0", "0", "100000", "2048"), ",'resources':{'cpu':{'cpus':'0-3'}}", 4, 512},
+		{POD("0", "300000", "100000", "2"), ",'resources':{'cpu':{'cpus':'0-1'}}", 2, 512},
+		/* limits of its own are more */
+		{POD("104857600", "150000", "100000", "2"),
+		 ",'resources':{'memory':{'limit':209715200},'cpu':{'quota':300000}}", 3, 264},
+		{POD("104857600", "150000", "100000", "2"),
+		 ",'resources':{'memory':{'limit':-1},'cpu':{'quota':-1,'shares':2}}", 2, 164},
+		/* and the machine's most of all */
+		{POD("104857600", "150000", "100000", "2") ",'vm':{'kernel':{'path':'/k'},"
+		 "'hwConfig':{'vcpus':3,'memory':134217728}}",
+		 "", 3, 128},
+		{",'annotations':{'io.kubernetes.cri.sandbox-memory':'104857600',"
+		 "'org.hull.vm.memory-mib':'65'}",
+		 "", 1, 65},
+		{POD("9223372036854775807", "9223372036854775807", "1", "2"), "", 32, 1u << 20},
 	};
 
 	(void)state;
@@ -329,6 +359,30 @@ static void test_size_of_the_machine(void **state)
 			fail_msg("row %zu: %s", i, err.msg);
 		assert_int_equal(m.cpus, rows[i].cpus);
 		assert_int_equal(m.memory >> 20, rows[i].mib);
+		vm_machine_release(&m);
+	}
+}
+
+static void test_wrong_size_of_a_pod(void **state)
+{
+	static const char *const names[] = {"memory", "cpu-quota", "cpu-period", "cpu-shares"};
+	static const char *const values[] = {"", "x", "1.5", "-2", "9223372036854775808", "1k"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names) * ARRAY_SIZE(values); i++) {
+		const char *name = names[i / ARRAY_SIZE(values)];
+		const char *value = values[i % ARRAY_SIZE(values)];
+		FREE char *members = mem_xprintf(
+			",'annotations':{'io.kubernetes.cri.sandbox-%s':'%s'}", name, value);
+		FREE char *named = mem_xprintf("annotation 'io.kubernetes.cri.sandbox-%s': '%s'",
+					       name, value);
+		SPEC *spec = with(members, "");
+		struct vm_machine m = {0};
+		struct err err = ERR_INIT;
+
+		assert_int_equal(vm_machine_choose(spec, &m, &err), -EINVAL);
+		if (!strstr(err.msg, named))
+			fail_msg("'%s' is not in: %s", named, err.msg);
 		vm_machine_release(&m);
 	}
 }
@@ -391,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_no_limit_is_none),
 		cmocka_unit_test(test_size_after_an_update),
 		cmocka_unit_test(test_size_of_the_machine),
+		cmocka_unit_test(test_wrong_size_of_a_pod),
 		cmocka_unit_test(test_process_of_an_exec),
 	};
 
