@@ -135,7 +135,7 @@ static int try_read_parent(void)
 	static char bytes[8];
 	struct iovec here = {bytes, sizeof(bytes)}, there = {bytes, sizeof(bytes)};
 
-	return result(syscall(SYS_process_vm_readv, had.parent, &here, 1, &there, 1, 0));
+	return result(syscall(SYS_process_vm_readv, had.parent, &here, 1, &there, 1, 0ul));
 }
 
 static int try_kill(void)
@@ -206,7 +206,7 @@ static int try_create_vm(void)
 static int try_map_code(void)
 {
 	return result(syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC,
-			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0l));
 }
 
 static int try_make_code(void)

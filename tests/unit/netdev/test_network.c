@@ -298,13 +298,19 @@ static void show(const struct netconf *c)
 	}
 }
 
+/* Without what fills it up, in which a compiler leaves what it likes. */
+static bool same_address(const struct netconf_address *a, const struct netconf_address *b)
+{
+	return memcmp(a, b, offsetof(struct netconf_address, label) + sizeof(a->label)) == 0;
+}
+
 static int compare(const struct netconf *got, const struct netconf *want)
 {
 	CHECK(got->n_links == want->n_links);
 	CHECK(memcmp(got->links, want->links, sizeof(got->links)) == 0);
 	CHECK(got->n_addresses == want->n_addresses);
 	for (size_t i = 0; i < got->n_addresses; i++)
-		if (memcmp(&got->addresses[i], &want->addresses[i], sizeof(got->addresses[i]))) {
+		if (!same_address(&got->addresses[i], &want->addresses[i])) {
 			fprintf(stderr, "# address %zu\n", i);
 			return 1;
 		}
