@@ -70,6 +70,7 @@ int vm_setup_load(struct setup *s, struct err *err)
 	    (rc = vm_config_check(s->spec, false, err)) < 0 ||
 	    (rc = vm_machine_choose(s->spec, m, err)) < 0)
 		return rc;
+	vm->root_flags = vm_share_root_flags(s->spec);
 	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->kvm_fd < 0)
 		return err_sys(err, "a virtual machine needs '/dev/kvm'");
@@ -256,7 +257,7 @@ static int become_vmm(struct setup *s, int share_fd, struct err *err)
 		return rc;
 	add_number(&w, "--cpus", vm->machine.cpus);
 	add_number(&w, "--memory", vm->machine.memory);
-	add_number(&w, "--root-flags", vm_share_root_flags(s->spec));
+	add_number(&w, "--root-flags", vm->root_flags);
 	add_switch(&w, "--hugepages", vm->machine.hugepages);
 	add_switch(&w, "--memory-unchanged", image->unchanged);
 	add_word(&w, "--kernel-name", vm->machine.kernel);

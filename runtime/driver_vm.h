@@ -18,6 +18,7 @@ struct vm_setup {
 	int program_fd, kvm_fd, kernel_fd, initramfs_fd, config_fd, control_fd;
 	int root_image_fd; /* -1: the root is a directory */
 	const char *root_image_type;
+	uint32_t root_flags;     /* MS_…, of the mount that the container's root lies on */
 	struct ns_taken network; /* in C */
 	int network_fd;          /* its configuration; -1: there is none */
 	struct vm_image image; /* in place of kernel, initramfs and config: for a restore */

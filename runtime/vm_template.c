@@ -87,6 +87,7 @@ static int make_key(const struct vm_setup *vm, struct buf *ret, struct err *err)
 	json_w_u64(w, "cpus", m->cpus);
 	json_w_u64(w, "memory", m->memory);
 	json_w_bool(w, "hugepages", m->hugepages);
+	json_w_u64(w, "root-flags", vm->root_flags); /* the share is mounted */
 	json_w_string(w, "cmdline", m->cmdline ? m->cmdline : "");
 	if ((rc = put_file(w, "program", m->program, vm->program_fd, err)) == 0 &&
 	    (rc = put_file(w, "kernel", m->kernel, vm->kernel_fd, err)) == 0)
@@ -210,6 +211,7 @@ run_maker(const struct vm_setup *vm, const struct vm_image_maker *m, int share_f
 	const int fds[] = {vm->kvm_fd, vm->kernel_fd, vm->initramfs_fd, share_fd,
 			   sync_fd,    m->state_fd,   m->memory_fd};
 	char *memory = mem_xprintf("%llu", (unsigned long long)machine->memory);
+	char *root_flags = mem_xprintf("%u", vm->root_flags);
 	char *argv[] = {
 		(char *)VM_PROGRAM,	 (char *)"--id",	   (char *)"template",
 		(char *)"--kvm-fd",	 number(vm->kvm_fd),	   (char *)"--kernel-fd",
@@ -218,7 +220,8 @@ run_maker(const struct vm_setup *vm, const struct vm_image_maker *m, int share_f
 		number(sync_fd),	 (char *)"--save-fd",	   number(m->state_fd),
 		(char *)"--save-memory-fd", number(m->memory_fd),  (char *)"--cpus",
 		number((int)machine->cpus), (char *)"--memory",	   memory,
-		(char *)"--kernel-name", machine->kernel,
+		(char *)"--kernel-name", machine->kernel,	   (char *)"--root-flags",
+		root_flags,
 		/* last, as they need not be there */
 		machine->hugepages ? (char *)"--hugepages" : NULL, NULL, NULL, NULL};
 	size_t n = ARRAY_SIZE(argv) - 4 + machine->hugepages;

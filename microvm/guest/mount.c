@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -138,11 +137,12 @@ static int make_layer(const struct guest *g, const char *data, struct err *err)
 static void set_read_ahead(const char *target)
 {
 	FREE char *path = NULL;
-	struct stat st;
+	struct statx st;
 
-	if (stat(target, &st) < 0)
+	/* Not what the server says of it: nothing of that is to be remembered yet. */
+	if (statx(AT_FDCWD, target, AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0)
 		return;
-	path = mem_xprintf("/sys/class/bdi/%u:%u/read_ahead_kb", major(st.st_dev), minor(st.st_dev));
+	path = mem_xprintf("/sys/class/bdi/%u:%u/read_ahead_kb", st.stx_dev_major, st.stx_dev_minor);
 	(void)!io_write_value(AT_FDCWD, path, READ_AHEAD, NULL);
 }
 

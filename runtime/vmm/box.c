@@ -240,10 +240,17 @@ static void mounted(void *arg, const struct proto_body *body, const struct err *
 	calls_make(v, PROTO_MOUNT_FS, &request, CALL_TIMEOUT_MS, layered, v);
 }
 
+static void mount_share(struct vmm *v)
+{
+	BUF request = BUF_INIT;
+
+	box_put_mount(VM_SHARE_PATH, v->o.root_flags, &request);
+	calls_make(v, PROTO_MOUNT_FS, &request, CALL_TIMEOUT_MS, mounted, v);
+}
+
 static void on_ready(void *arg, const uint64_t boot_ns[2])
 {
 	struct vmm *v = arg;
-	BUF request = BUF_INIT;
 	struct err e = ERR_INIT;
 
 	log_debug("the guest's agent is there, %llu ms after its kernel began",
@@ -257,10 +264,11 @@ static void on_ready(void *arg, const uint64_t boot_ns[2])
 	if (v->restored) {
 		if (ask_attach(v, &e) < 0)
 			vmm_fail(v, &e);
-		return;
+	} else if (v->is_copy) {
+		mounted(v, NULL, NULL);
+	} else {
+		mount_share(v);
 	}
-	box_put_mount(VM_SHARE_PATH, v->o.root_flags, &request);
-	calls_make(v, PROTO_MOUNT_FS, &request, CALL_TIMEOUT_MS, mounted, v);
 }
 
 static void on_exited(void *arg, const char *id, const char *exec, const struct agent_exit *e)

@@ -4,10 +4,14 @@
  * has behind it what the first container of a machine costs: caches that are filled, code that is patched,
  * tables that are made. Its copies begin with a second one. No program runs in it, and nothing of it is
  * left; when it fails the template is only slower.
+ *
+ * The shared directory is mounted before, an empty one: of a copy it is the container's, as the file
+ * server knows no more of it than its root.
  */
 #include <string.h>
 
 #include "base/log.h"
+#include "runtime/vm_config.h"
 #include "runtime/vmm/vmm.h"
 
 #define ID "rehearsal"
@@ -60,11 +64,28 @@ static void created(void *arg, const struct proto_body *body, const struct err *
 	calls_make(v, PROTO_DELETE, &request, CALL_TIMEOUT_MS, over, v);
 }
 
+static void mounted(void *arg, const struct proto_body *body, const struct err *why)
+{
+	struct vmm *v = arg;
+	BUF request = BUF_INIT;
+
+	(void)body;
+	if (v->stage == VMM_ENDS)
+		return;
+	/* Copies rely on it. */
+	if (why) {
+		vmm_fail(v, why);
+		return;
+	}
+	proto_put_string(&request, PROTO_F_ID, ID);
+	proto_put_bytes(&request, PROTO_F_CONFIG, config, strlen(config));
+	calls_make(v, PROTO_CREATE, &request, CALL_TIMEOUT_MS, created, v);
+}
+
 void rehearsal_start(struct vmm *v)
 {
 	BUF request = BUF_INIT;
 
-	proto_put_string(&request, PROTO_F_ID, ID);
-	proto_put_bytes(&request, PROTO_F_CONFIG, config, strlen(config));
-	calls_make(v, PROTO_CREATE, &request, CALL_TIMEOUT_MS, created, v);
+	box_put_mount(VM_SHARE_PATH, v->o.root_flags, &request);
+	calls_make(v, PROTO_MOUNT_FS, &request, CALL_TIMEOUT_MS, mounted, v);
 }

@@ -49,8 +49,10 @@ int template_start(struct vmm *v, const struct machine_config *config,
 	int rc = count_nets(v, &n_nets, &e);
 
 	add_spare(&c, nets, n_nets);
-	if (rc == 0 && (v->o.template_fd < 0 || c.n_nets <= n_nets))
+	if (rc == 0 && (v->o.template_fd < 0 || c.n_nets <= n_nets)) {
+		v->is_copy = v->o.template_fd >= 0;
 		return machine_start(&c, &v->machine, err);
+	}
 	if (v->o.template_fd < 0)
 		return err_set(err, -rc, "%s", e.msg);
 	/* Too few are nobody's fault: the hull-oci that has chosen the template did not know. */

@@ -72,6 +72,7 @@ struct vmm {
 	struct vmm_options o;
 	enum vmm_stage stage;
 	bool restored; /* the guest was not booted, and has the container already */
+	bool is_copy;  /* it is of a template, and has the share mounted already */
 	bool starts; /* the guest was asked to, and has not answered */
 	struct loop *loop;
 	struct machine machine;
