@@ -45,6 +45,16 @@ run_status() {
 	done
 }
 
+with_null() {
+	run_bundle </dev/null 2>/dev/null
+}
+
+@test "a stream that is /dev/null on the host is that inside" {
+	args sh -c 'cat; stat -L -c %t:%T /dev/stdin /dev/stderr; [ -p /dev/stdout ] && echo pipe; echo lost >&2'
+	both with_null
+	equal "$output" "$(printf '1:3\n1:3\npipe')"
+}
+
 @test "killed by a filter, and by a fault" {
 	config '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
 		{"names": ["sched_get_priority_max"], "action": "SCMP_ACT_KILL_PROCESS"}]}'
