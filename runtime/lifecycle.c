@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * kill, pause, resume, delete. Deleting goes: kill everything, wait until the cgroup is empty,
- * remove it, then poststop hooks, then the state directory, so that a crash in between leaves a
- * directory with which delete can be tried again.
+ * kill and delete. Deleting goes: kill everything, wait until the cgroup is empty, remove it, then
+ * poststop hooks, then the state directory, so that a crash in between leaves a directory with which
+ * delete can be tried again.
  */
 #include "runtime/lifecycle.h"
 
@@ -26,23 +26,6 @@
 #include "runtime/vm_control.h"
 #include "runtime/vm_member.h"
 #include "runtime/vm_net.h"
-
-static int open_with_cgroup(struct runtime *rt, const char *id, enum container_lock lock,
-			    struct container **ret, struct cgroup **ret_cg, struct err *err)
-{
-	struct container *c = NULL;
-	int rc = container_open(rt, id, lock, &c, err);
-
-	if (rc < 0)
-		return rc;
-	rc = container_cgroup(c, ret_cg, err);
-	if (rc < 0) {
-		container_close(c);
-		return rc;
-	}
-	*ret = c;
-	return 0;
-}
 
 static int signal_first(const struct container *c, int sig, struct err *err)
 {
@@ -78,65 +61,17 @@ int container_kill(struct runtime *rt, const char *id, int sig, bool all, struct
 {
 	struct container *c = NULL;
 	struct cgroup *cg = NULL;
-	int rc = open_with_cgroup(rt, id, CONTAINER_LOCK_NONE, &c, &cg, err);
+	int rc = container_open(rt, id, CONTAINER_LOCK_NONE, &c, err);
 
 	if (rc < 0)
 		return rc;
-	rc = kill_opened(c, cg, sig, all, err);
+	if ((rc = container_cgroup(c, &cg, err)) == 0)
+		rc = kill_opened(c, cg, sig, all, err);
 	/* A frozen process would get even SIGKILL only when it is thawed (cgroup v1). */
 	if (rc == 0 && sig == SIGKILL && c->status == CONTAINER_PAUSED)
 		rc = cgroup_freeze(cg, false, err);
 	container_close(c);
 	return rc;
-}
-
-/*
- * One that is not alone in its machine is frozen in the guest, and so is what stands for it here: that is
- * what its status is read from.
- */
-static int freeze_opened(const struct container *c, struct cgroup *cg, bool on, struct err *err)
-{
-	const enum vm_control_op op = on ? VM_CONTROL_PAUSE : VM_CONTROL_RESUME;
-	int rc = c->sandbox ? vm_control_call(c, op, 0, -1, NULL, err) : 0;
-
-	if (rc == 0)
-		rc = cgroup_freeze(cg, on, err);
-	if (rc < 0 && c->sandbox && on)
-		(void)!vm_control_call(c, VM_CONTROL_RESUME, 0, -1, NULL, NULL);
-	return rc;
-}
-
-static int freeze(struct runtime *rt, const char *id, bool on, struct err *err)
-{
-	struct container *c = NULL;
-	struct cgroup *cg = NULL;
-	int rc = open_with_cgroup(rt, id, CONTAINER_LOCK_EXCLUSIVE, &c, &cg, err);
-
-	if (rc < 0)
-		return rc;
-	if (on && c->status != CONTAINER_RUNNING && c->status != CONTAINER_CREATED)
-		rc = err_set(err, EINVAL, "cannot pause a container in the %s state",
-			     container_status_name(c->status));
-	else if (!on && c->status != CONTAINER_PAUSED)
-		rc = err_set(err, EINVAL, "cannot resume a container in the %s state",
-			     container_status_name(c->status));
-	else if (c->cgroup_manager == CGROUP_MANAGER_DISABLED)
-		rc = err_set(err, EOPNOTSUPP,
-			     "cannot pause or resume: cgroups are disabled for this container");
-	else
-		rc = freeze_opened(c, cg, on, err);
-	container_close(c);
-	return rc;
-}
-
-int container_pause(struct runtime *rt, const char *id, struct err *err)
-{
-	return freeze(rt, id, true, err);
-}
-
-int container_resume(struct runtime *rt, const char *id, struct err *err)
-{
-	return freeze(rt, id, false, err);
 }
 
 /* Ten seconds are generous for a killed process; one that hangs in the kernel must not hang us. */

@@ -239,6 +239,29 @@ halted() {
 	wait_for halted
 	expect 0 hull resume "$POD"
 	wait_for counts
+	# What becomes of it while the sandbox is paused holds when that goes on, whatever it was before.
+	expect 0 hull pause "$POD"
+	expect 0 hull pause "$ID"
+	equal "$(container_status)" paused
+	expect 1 hull pause "$ID"
+	expect 0 hull resume "$POD"
+	equal "$(container_status)" paused
+	wait_for halted
+	halted
+	expect 0 hull pause "$POD"
+	expect 0 hull resume "$ID"
+	equal "$(container_status)" running
+	wait_for halted
+	expect 0 hull resume "$POD"
+	wait_for counts
+	# All at once, as engines do it to a pod.
+	for command in pause resume pause resume; do
+		hull "$command" "$POD" 3>&- &
+		expect 0 hull "$command" "$ID"
+		wait $!
+	done
+	equal "$(container_status)" running
+	wait_for counts
 	expect 0 hull update --pids-limit 9 "$ID"
 	equal "$(hull events --stats "$ID" | jq .data.pids.limit)" 9
 	equal "$(hull events --stats "$POD" | jq .data.pids.limit)" 0
