@@ -33,9 +33,13 @@ make_containerd() {
 }
 
 teardown() {
+	local id
+
 	[[ -n ${T-} ]] || return 0
-	ctr_ tasks delete --force "$ID" >/dev/null 2>&1 || true
-	ctr_ containers delete "$ID" >/dev/null 2>&1 || true
+	for id in $(ctr_ containers list --quiet); do
+		ctr_ tasks delete --force "$id" >/dev/null 2>&1 || true
+		ctr_ containers delete "$id" >/dev/null 2>&1 || true
+	done
 	equal "$(ctr_ tasks list --quiet)$(ctr_ containers list --quiet)" ''
 }
 
