@@ -18,11 +18,12 @@
 
 /* ---- one in a sandbox's machine ---- */
 
+/* -EINVAL: it has ended. */
 static int freeze_in_guest(const struct container *c, bool on, struct err *err)
 {
 	int rc = vm_control_call(c, on ? VM_CONTROL_PAUSE : VM_CONTROL_RESUME, 0, -1, NULL, err);
 
-	return rc == -EINVAL ? 0 : rc; /* it is already */
+	return rc == -EALREADY ? 0 : rc;
 }
 
 static bool is_sandbox_paused(const struct container *c)
@@ -44,7 +45,8 @@ static int freeze_member(const struct container *c, struct cgroup *cg, bool on, 
 	if (is_sandbox_paused(c))
 		return cgroup_freeze(cg, on, err);
 	rc = freeze_in_guest(c, on, err);
-	if (rc == 0)
+	/* Of one that has ended meanwhile it is to be seen. */
+	if (rc == 0 || (rc == -EINVAL && !on))
 		rc = cgroup_freeze(cg, on, err);
 	if (rc < 0 && on)
 		(void)!freeze_in_guest(c, false, NULL);
@@ -99,18 +101,29 @@ static void unlock_members(struct members *m)
 	free(m->list);
 }
 
+/* What is not frozen in the guest is not to look so, nor is what has ended to hang. */
+static void tell_guest_of(struct container *c)
+{
+	const bool on = c->status == CONTAINER_PAUSED;
+	struct cgroup *cg = NULL;
+	struct err e = ERR_INIT;
+	int rc = freeze_in_guest(c, on, &e);
+
+	if (rc == 0)
+		return;
+	if (on && container_cgroup(c, &cg, NULL) == 0)
+		(void)!cgroup_freeze(cg, false, NULL);
+	if (rc != -EINVAL)
+		log_warn("container '%s' cannot be %s in its virtual machine: %s", c->id,
+			 on ? "paused" : "resumed", e.msg);
+}
+
 /* What has become of them while the guest could not hear of it. */
 static void tell_guest(const struct members *m)
 {
-	for (size_t i = 0; i < m->n; i++) {
-		const struct container *c = m->list[i];
-		struct err e = ERR_INIT;
-
-		if (c->status != CONTAINER_STOPPED &&
-		    freeze_in_guest(c, c->status == CONTAINER_PAUSED, &e) < 0)
-			log_warn("container '%s' may not be %s in its virtual machine: %s", c->id,
-				 container_status_name(c->status), e.msg);
-	}
+	for (size_t i = 0; i < m->n; i++)
+		if (m->list[i]->status != CONTAINER_STOPPED)
+			tell_guest_of(m->list[i]);
 }
 
 static int pause_machine(const struct container *c, struct cgroup *cg, struct err *err)
@@ -137,13 +150,15 @@ static int resume_machine(const struct container *c, struct cgroup *cg, struct e
 
 /* ---- any ---- */
 
+/* -EALREADY: it is paused, or goes on, as it is to. */
 static int check(const struct container *c, bool on, struct err *err)
 {
-	if (on && c->status != CONTAINER_RUNNING && c->status != CONTAINER_CREATED)
-		return err_set(err, EINVAL, "cannot pause a container in the %s state",
-			       container_status_name(c->status));
-	if (!on && c->status != CONTAINER_PAUSED)
-		return err_set(err, EINVAL, "cannot resume a container in the %s state",
+	const bool runs = c->status == CONTAINER_RUNNING || c->status == CONTAINER_CREATED;
+	const bool paused = c->status == CONTAINER_PAUSED;
+
+	if (!(on ? runs : paused))
+		return err_set(err, (on ? paused : runs) ? EALREADY : EINVAL,
+			       "cannot %s a container in the %s state", on ? "pause" : "resume",
 			       container_status_name(c->status));
 	if (c->cgroup_manager == CGROUP_MANAGER_DISABLED)
 		return err_set(err, EOPNOTSUPP,

@@ -296,6 +296,17 @@ halted() {
 	wait_for out_has second
 	wait_for out_has first
 	expect 0 hull delete --force "$ID"
+	member ending
+	script 'until [ -e /end ]; do sleep 0.05; done'
+	run_detached
+	expect 0 hull pause "$POD"
+	touch "$BUNDLE/rootfs/end"
+	expect 0 hull pause "$ID"
+	expect 0 hull resume "$POD"
+	# It ends before the guest hears of the pause, or when it goes on.
+	[[ $(container_status) != paused ]] || expect 0 hull resume "$ID"
+	wait_for has_status stopped
+	expect 0 hull delete "$ID"
 	member four '.process.terminal = true | .process.consoleSize = {height: 33, width: 99}'
 	script 'tty; stty size; read line; echo "got $line"'
 	echo word | command script -qec "$RUNTIME --root $STATE run --bundle $BUNDLE $ID" "$T/typescript" >/dev/null
