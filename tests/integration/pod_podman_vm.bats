@@ -16,11 +16,7 @@ load podman
 TEST_LIMIT=900
 
 setup_file() {
-	can_boot || return 0
-	make_host_net
-	use_vm_runtime "$BATS_FILE_TMPDIR"
-	make_podman
-	pod network create --disable-dns --subnet 10.89.77.0/24 net1
+	make_podman_vm
 }
 
 teardown() {
@@ -28,9 +24,7 @@ teardown() {
 }
 
 teardown_file() {
-	[[ -n ${HOST_NET-} ]] || return 0
-	remove_podman
-	remove_host_net
+	remove_podman_vm
 }
 
 # make_pod [OPTION]...: pod1. It has no cgroup of its own, as podman 4.3 lets nobody in that open a

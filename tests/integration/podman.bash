@@ -10,6 +10,15 @@ make_podman() {
 	tar -C "$ROOTFS" -c . | pod import - box
 }
 
+# With virtual machines for its containers (engine_vm.bash), and a network named net1.
+make_podman_vm() {
+	can_boot || return 0
+	make_host_net
+	use_vm_runtime "$BATS_FILE_TMPDIR"
+	make_podman
+	pod network create --disable-dns --subnet 10.89.77.0/24 net1
+}
+
 configure_podman() { # DIRECTORY
 	export P=$1 PARENT=/hull-podman-$$
 	mkdir -p "$P"
@@ -35,6 +44,12 @@ remove_podman() {
 	umount "$P/root/overlay" "$P/root/vfs" 2>/dev/null || true
 	wait_for remove_cgroups "$PARENT"
 	T=$P ID=hull-podman-$$ STATE=/nonexistent wait_for nothing_left
+}
+
+remove_podman_vm() {
+	[[ -n ${HOST_NET-} ]] || return 0
+	remove_podman
+	remove_host_net
 }
 
 # HOST_NET: a network namespace to take for the host's, so that nothing of podman's networks stays.

@@ -14,17 +14,11 @@ load podman
 TEST_LIMIT=600
 
 setup_file() {
-	can_boot || return 0
-	make_host_net
-	use_vm_runtime "$BATS_FILE_TMPDIR"
-	make_podman
-	pod network create --disable-dns --subnet 10.89.77.0/24 net1
+	make_podman_vm
 }
 
 teardown_file() {
-	[[ -n ${HOST_NET-} ]] || return 0
-	remove_podman
-	remove_host_net
+	remove_podman_vm
 }
 
 # The kernel that the container is under is not the host's.
