@@ -274,7 +274,7 @@ unit: $(UNIT_TESTS) ## build and run the unit tests
 
 check: ## install what tests need, build, run all tests
 	$(Q)scripts/deps build test machine guest
-	$(Q)$(MAKE) --no-print-directory tests $(O)/guest/vmlinux-fast build-debian
+	$(Q)$(MAKE) --no-print-directory tests guest-files build-debian
 	$(Q)tests/run --build $(O)
 
 check-root: tests ## run the unit and integration tests, as root
@@ -287,7 +287,7 @@ check-machine: tests ## run the cgroup v2 tests in the emulated host
 build-debian: scripts/debian
 	$(Q)scripts/debian $@ && touch $@
 
-check-vm: tests $(O)/guest/vmlinux-fast build-debian ## run the tests that boot guests, in the emulated host without svm or vmx
+check-vm: tests guest-files build-debian ## run the tests that boot guests, in the emulated host without svm or vmx
 	$(Q)tests/run --build $(O) vm
 
 # The second part wants a kernel for the guest, whose build takes minutes once, and a host that can run it: one with
