@@ -39,34 +39,37 @@ furnish_with_network() { # WORKER
 
 # ---- a process is killed ----
 
-# The processes of this container: those of hull-oci, the machine's, the server of its files.
-processes() { # KIND ID
+KINDS=(hull-oci its-child hull-vmm file-server)
+
+processes() { # KIND ID COMMAND'S-PID
 	case $1 in
-	hull-oci) pgrep -f -- "^$RUNTIME .*[ /]$2( |\$)" ;;
+	hull-oci) [[ ! -e /proc/$3 ]] || echo "$3" ;;
+	its-child) pgrep -P "$3" ;;
 	hull-vmm) pgrep -o -f -- "^hull-vmm .*--id $2\$" ;;
-	files) pgrep -n -f -- "^hull-vmm .*--id $2\$" ;;
+	file-server) pgrep -n -f -- "^hull-vmm .*--id $2\$" ;;
 	esac
 }
 
 # Lets COMMAND get somewhere, and kills the first process of a kind that there is from then on. The
-# shorter the time, the more often: of most commands a longer one would be beyond the end.
+# shorter the time, the more often: most commands but create are soon through.
 kill_one() { # KIND ID COMMAND...
-	local kind=$1 id=$2 pid pids ticks=$((RANDOM % (1 << RANDOM % 6)))
+	local kind=$1 id=$2 pid pids ticks=$((RANDOM % (1 << RANDOM % 3)))
 
 	shift 2
-	"$@" >/dev/null 2>&1 </dev/null &
+	[[ $1 != create ]] || ticks=$((RANDOM % (1 << RANDOM % 6)))
+	"$RUNTIME" --root "$STATE" "$@" >/dev/null 2>&1 </dev/null &
 	pid=$!
 	for ((; ticks > 0; ticks--)); do
 		sleep 0.05
 	done
-	until mapfile -t pids < <(processes "$kind" "$id") && [[ ${#pids[@]} != 0 ]]; do
+	until mapfile -t pids < <(processes "$kind" "$id" "$pid") && [[ ${#pids[@]} != 0 ]]; do
 		[[ -e /proc/$pid ]] || break
-		sleep 0.05
+		sleep 0.02
 	done
 	if [[ ${#pids[@]} != 0 ]]; then
-		kill -KILL "${pids[RANDOM % ${#pids[@]}]}" 2>/dev/null && echo "$kind of: $*" >>"$T/killed"
+		kill -KILL "${pids[RANDOM % ${#pids[@]}]}" && echo "$kind: $*" >>"$T/killed"
 	fi
-	wait "$pid" 2>/dev/null || true
+	wait "$pid" || true
 }
 
 # ---- the rounds ----
@@ -75,21 +78,21 @@ kill_one() { # KIND ID COMMAND...
 # delete removes all there is.
 round() { # WORKER NUMBER
 	local id=$ID-$2 victim=-1 kill=$(($2 / 10 + (BATS_TEST_NUMBER - 1) * 5)) step said=$T/said-$1
-	local -a command kinds=(hull-oci hull-vmm files) \
-		steps=("create --bundle $T/bundle-$1 $id" "start $id" "exec $id sh -c" "delete --force $id")
+	local -a command steps=("create --bundle $T/bundle-$1 $id" "start $id" "exec $id sh -c" "delete --force $id")
 
 	(($2 % 10)) || victim=$((kill % 4))
 	for step in 0 1 2 3; do
 		# shellcheck disable=SC2206 # words
-		command=(hull ${steps[step]})
+		command=(${steps[step]})
 		[[ $step != 2 ]] || command+=("cat /sys/class/net/*/address; echo round $2")
 		if ((step == victim)); then
-			kill_one "${kinds[kill % 3]}" "$id" "${command[@]}"
+			# bash says who was killed
+			kill_one "${KINDS[(kill + kill / 4) % 4]}" "$id" "${command[@]}" 2>/dev/null
 			hull delete --force "$id" || return
 			break
 		fi
 		# not into a pipe, which the container would keep open
-		if ! "${command[@]}" >"$said" 2>&1 ||
+		if ! hull "${command[@]}" >"$said" 2>&1 ||
 			[[ $step == 2 && $(<"$said") != "${ADDRESSES[$1]}"$'\n'"round $2" ]]; then
 			echo "${command[*]}:"
 			cat "$said"
