@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A moment as RFC 3339 writes it, in UTC. */
-#pragma once
+#ifndef HULL_BASE_UTC_H
+#define HULL_BASE_UTC_H
 
 #include <stddef.h>
 #include <time.h>
@@ -11,3 +12,5 @@ enum utc_digits { UTC_SECONDS = 0, UTC_NANOSECONDS = 9 };
 
 /* Writes t, of 1970 or later, with that many digits after the second. */
 void utc_format(const struct timespec *t, enum utc_digits digits, char ret[static UTC_LEN]);
+
+#endif
