@@ -258,7 +258,7 @@ static void on_ready(void *arg, const uint64_t boot_ns[2])
 	v->stage = VMM_SETS_UP;
 	fd_replace(&v->o.kernel_fd, -1);
 	if (v->o.save.state_fd >= 0) {
-		rehearsal_start(v);
+		warmup_start(v);
 		return;
 	}
 	if (v->restored) {

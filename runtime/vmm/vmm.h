@@ -16,7 +16,7 @@
  *   checkpoint.c  the machine saved
  *   recording.c  what a copy needs of its memory
  *   template.c  the machine begun as a copy of another, or saved to be one
- *   rehearsal.c what a machine does once before it is saved to be one
+ *   warmup.c    what a machine does once before it is saved to be one
  *   resize.c    processors and memory, less and more
  *   control.c   the control socket: ps, stats, kill --all, update, checkpoint
  *   client.c    one that asks there, until its last answer
@@ -264,10 +264,10 @@ int template_start(struct vmm *v, const struct machine_config *config,
 /* The agent is there, and the machine is to become a template. */
 void template_save(struct vmm *v);
 
-/* ---- rehearsal.c ---- */
+/* ---- warmup.c ---- */
 
 /* The same, with a container made and deleted before. */
-void rehearsal_start(struct vmm *v);
+void warmup_start(struct vmm *v);
 
 /* ---- recording.c ---- */
 
@@ -275,6 +275,7 @@ void recording_begin(struct vmm *v); /* before the jail, if nothing is recorded 
 void recording_due(struct vmm *v);   /* the container runs */
 void recording_end(struct vmm *v);   /* now, while there is a machine */
 void recording_free(struct vmm *v);
+
 /* ---- resize.c ---- */
 
 /* What resize_start takes to be back where it was. */

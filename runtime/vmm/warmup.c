@@ -2,8 +2,8 @@
 /*
  * A machine that is to be a template makes a container and deletes it, before it is saved. So its kernel
  * has behind it what the first container of a machine costs: caches that are filled, code that is patched,
- * tables that are made. Its copies begin with a second one. No program runs in it, and nothing of it is
- * left; when it fails the template is only slower.
+ * tables that are made. Its copies begin with a second one. No program runs in it. When it cannot be made
+ * the template is only slower; when it cannot be deleted there is none, as each copy would have it.
  *
  * The shared directory is mounted before, an empty one: of a copy it is the container's, as the file
  * server knows no more of it than its root.
@@ -14,7 +14,7 @@
 #include "runtime/vm_config.h"
 #include "runtime/vmm/vmm.h"
 
-#define ID "rehearsal"
+#define ID "warm-up"
 
 /* As containers are: in the guest's own root, which has the directories to mount on. */
 static const char config[] =
@@ -38,16 +38,13 @@ static const char config[] =
 	"\"maskedPaths\":[\"/proc/kcore\",\"/proc/acpi\",\"/sys/firmware\"],"
 	"\"readonlyPaths\":[\"/proc/sys\",\"/proc/bus\"]}}";
 
-static void over(void *arg, const struct proto_body *body, const struct err *why)
+static void deleted(void *arg, const struct proto_body *body, const struct err *why)
 {
 	struct vmm *v = arg;
 
 	(void)body;
-	if (v->stage == VMM_ENDS)
-		return;
-	if (why)
-		log_debug("the container before the first: %s", why->msg);
-	template_save(v);
+	if (calls_succeeded(v, why))
+		template_save(v);
 }
 
 static void created(void *arg, const struct proto_body *body, const struct err *why)
@@ -55,13 +52,17 @@ static void created(void *arg, const struct proto_body *body, const struct err *
 	struct vmm *v = arg;
 	BUF request = BUF_INIT;
 
-	if (why || v->stage == VMM_ENDS) {
-		over(arg, body, why);
+	(void)body;
+	if (v->stage == VMM_ENDS)
+		return;
+	if (why) {
+		log_debug("the container before the first: %s", why->msg);
+		template_save(v);
 		return;
 	}
 	proto_put_string(&request, PROTO_F_ID, ID);
 	proto_put_u32(&request, PROTO_F_FORCE, 1);
-	calls_make(v, PROTO_DELETE, &request, CALL_TIMEOUT_MS, over, v);
+	calls_make(v, PROTO_DELETE, &request, CALL_TIMEOUT_MS, deleted, v);
 }
 
 static void mounted(void *arg, const struct proto_body *body, const struct err *why)
@@ -70,19 +71,15 @@ static void mounted(void *arg, const struct proto_body *body, const struct err *
 	BUF request = BUF_INIT;
 
 	(void)body;
-	if (v->stage == VMM_ENDS)
-		return;
 	/* Copies rely on it. */
-	if (why) {
-		vmm_fail(v, why);
+	if (!calls_succeeded(v, why))
 		return;
-	}
 	proto_put_string(&request, PROTO_F_ID, ID);
 	proto_put_bytes(&request, PROTO_F_CONFIG, config, strlen(config));
 	calls_make(v, PROTO_CREATE, &request, CALL_TIMEOUT_MS, created, v);
 }
 
-void rehearsal_start(struct vmm *v)
+void warmup_start(struct vmm *v)
 {
 	BUF request = BUF_INIT;
 

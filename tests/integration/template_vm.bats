@@ -180,6 +180,26 @@ starts() {
 	nothing_left
 }
 
+# The machine of a template has the share mounted, as the first root of its kind lies, and had a container
+# with this name.
+@test "a root has the flags of its mount on the host, and its container any name" {
+	local options ID=warm-up
+
+	for options in nosuid,nodev suid,dev; do
+		mkdir "$T/$options"
+		mount -t tmpfs -o "$options" tmpfs "$T/$options"
+		cp -a "$ROOTFS" "$T/$options/rootfs"
+	done
+	script 'while read -r _ _ _ _ at flags _; do [ "$at" != / ] || echo "$flags"; done </proc/self/mountinfo'
+	for options in nosuid,nodev suid,dev nosuid,nodev; do
+		config '.root.path = $path | .root.readonly = false' --arg path "$T/$options/rootfs"
+		runs_quietly
+		equal "$(tr , '\n' <"$LOG.out" | grep -c -x -e nosuid -e nodev)" "$([[ $options == suid,dev ]] && echo 0 || echo 2)"
+	done
+	equal "$(templates | wc -l)" 2
+	umount "$T/nosuid,nodev" "$T/suid,dev"
+}
+
 @test "another kernel, initramfs or machine has another template" {
 	args echo started
 	starts
