@@ -106,9 +106,10 @@ round() { # WORKER NUMBER
 # stays of a round without a kill is found at the end, or in the next one that has to live with it.
 left_of() { # WORKER ID
 	pgrep -a -f -- "[ /]$2( |\$)"
-	find "$STATE" -maxdepth 1 -name "$2"
+	[[ ! -e $STATE/$2 ]] || echo "$STATE/$2"
 	grep -F "$2/" /proc/self/mountinfo /proc/net/unix
-	find /sys/fs/cgroup -name "*$2"
+	# those of other workers go while it looks
+	find /sys/fs/cgroup -name "*$2" 2>/dev/null
 	[[ ! -e /run/netns/hull-$$-$1 ]] || left_in "hull-$$-$1"
 }
 
