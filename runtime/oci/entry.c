@@ -13,7 +13,6 @@
 
 #include <fcntl.h>
 #include <link.h>
-#include <linux/magic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -144,6 +143,18 @@ static void populate(const char *stack)
 	     MADV_POPULATE_WRITE, 0, 0);
 }
 
+static bool is_protected(long exe)
+{
+	const long sealed = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	struct statfs fs;
+	long seals;
+
+	if (call(SYS_fstatfs, exe, (long)&fs, 0, 0, 0) == 0 && (fs.f_flags & ST_RDONLY))
+		return true;
+	seals = call(SYS_fcntl, exe, F_GET_SEALS, 0, 0, 0);
+	return seals >= 0 && (seals & sealed) == sealed;
+}
+
 /* Returns when there is nothing to do or something is in the way; protect_self takes over then. */
 __attribute__((used)) void entry_protect(long *stack)
 {
@@ -152,7 +163,6 @@ __attribute__((used)) void entry_protect(long *stack)
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
 	char *const *argv = (char *const *)(stack + 1);
 	char *const *envp = argv + stack[0] + 1;
-	struct statfs fs;
 	long exe, clone;
 
 	if (!enters_container(argv))
@@ -160,10 +170,7 @@ __attribute__((used)) void entry_protect(long *stack)
 	exe = call(SYS_open, (long)"/proc/self/exe", O_RDONLY | O_CLOEXEC, 0, 0, 0);
 	if (exe < 0)
 		return;
-	/* On a read-only mount already, or a sealed copy in memory. */
-	if (call(SYS_fstatfs, exe, (long)&fs, 0, 0, 0) < 0)
-		goto out;
-	if ((fs.f_flags & ST_RDONLY) || fs.f_type == TMPFS_MAGIC) {
+	if (is_protected(exe)) {
 		populate((const char *)stack);
 		goto out;
 	}
