@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vm_sockets.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
@@ -28,30 +29,54 @@
 
 /* ---- connecting ---- */
 
-static int connect_vsock(uint32_t port, struct err *err)
+static int connect_vsock(uint32_t port, int flags, struct err *err)
 {
 	const struct sockaddr_vm host = {
 		.svm_family = AF_VSOCK,
 		.svm_cid = VMADDR_CID_HOST,
 		.svm_port = port,
 	};
-	CLOSE_FD int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CLOSE_FD int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 
 	if (fd < 0)
 		return err_sys(err, "vsock");
-	if (connect(fd, (const struct sockaddr *)&host, sizeof(host)) < 0)
+	if (connect(fd, (const struct sockaddr *)&host, sizeof(host)) < 0 && errno != EINPROGRESS)
 		return err_sys(err, "connect to port %u of the host", port);
 	return fd_take(&fd);
 }
 
-int guest_connect(const struct guest *g, uint32_t port, struct err *err)
+static int connect_to(const struct guest *g, uint32_t port, int flags, struct err *err)
 {
 	if (!g->place.socket)
-		return connect_vsock(port, err);
+		return connect_vsock(port, flags, err);
 
 	FREE char *path = mem_xprintf("%s_%u", g->place.socket, port);
+	int fd = sock_connect(path, SOCK_STREAM, err);
+	int rc = fd >= 0 && flags ? fd_set_nonblock(fd, 1, err) : 0;
 
-	return sock_connect(path, SOCK_STREAM, err);
+	if (rc < 0)
+		fd_replace(&fd, rc);
+	return fd;
+}
+
+int guest_connect(const struct guest *g, uint32_t port, struct err *err)
+{
+	return connect_to(g, port, SOCK_NONBLOCK, err);
+}
+
+int guest_connected(int fd, struct err *err)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	while (poll(&p, 1, -1) < 0) {
+		if (errno != EINTR)
+			return err_sys(err, "poll");
+	}
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		return err_sys(err, "ask a connection to the host for its error");
+	return error ? err_code(err, error, "connect to the host") : 0;
 }
 
 static int connect_control(struct guest *g, struct err *err)
@@ -60,7 +85,7 @@ static int connect_control(struct guest *g, struct err *err)
 	int fd = -1;
 
 	for (int i = 0; i < CONNECT_TRIES; i++) {
-		fd = guest_connect(g, PROTO_PORT_CONTROL, err);
+		fd = connect_to(g, PROTO_PORT_CONTROL, 0, err);
 		if (fd != -ENODEV && fd != -EAFNOSUPPORT)
 			break;
 		(void)nanosleep(&pause, NULL);
@@ -105,23 +130,29 @@ static void flush(struct guest *g)
 {
 	struct err err = ERR_INIT;
 	int rc = proto_flush(&g->out, g->control_fd, &err);
+	bool more = rc > 0;
 
-	if (rc >= 0 && g->control)
-		rc = loop_set_events(g->control, EPOLLIN | (rc ? EPOLLOUT : 0), &err);
+	if (rc >= 0 && g->control && more != g->writes)
+		rc = loop_set_events(g->control, EPOLLIN | (more ? EPOLLOUT : 0), &err);
+	g->writes = more;
 	if (rc < 0)
 		end_with(g, &err);
 }
 
+/* Written by the loop: what one round has to say goes out together, and wakes the host once. */
 static void send_frame(struct guest *g, const struct proto_frame *frame)
 {
 	struct err err = ERR_INIT;
 
 	if (g->lost)
 		return;
-	if (proto_send(&g->out, frame, &err) < 0)
+	if (proto_send(&g->out, frame, &err) < 0 ||
+	    (g->control && !g->writes &&
+	     loop_set_events(g->control, EPOLLIN | EPOLLOUT, &err) < 0)) {
 		end_with(g, &err);
-	else
-		flush(g);
+		return;
+	}
+	g->writes = true;
 }
 
 void guest_reply(struct guest *g, const struct request *q, const struct buf *body)
@@ -191,6 +222,7 @@ static void say_hello(struct guest *g)
 	proto_put_u64s(&body, PROTO_F_BOOT_NS, times, ARRAY_SIZE(times));
 	frame.body = proto_body_of(&body);
 	send_frame(g, &frame);
+	flush(g);
 }
 
 static int take_hello(struct guest *g, const struct proto_frame *f, struct err *err)
@@ -289,7 +321,7 @@ static void reconnect(void *arg, uint32_t events)
 	proto_writer_release(&g->out);
 	proto_reader_init(&g->in);
 	proto_writer_init(&g->out);
-	g->greeted = false;
+	g->greeted = g->writes = false;
 	g->connection++;
 	if (connect_again(g, &err) < 0) {
 		if (g->tries++ < CONNECT_TRIES &&
@@ -357,11 +389,11 @@ int guest_run(struct guest *g, struct err *err)
 
 	if ((rc = watch_signals(g, err)) < 0 ||
 	    (rc = loop_add_timer(g->loop, reconnect, g, &g->reconnect, err)) < 0 ||
-	    (rc = loop_add(g->loop, g->control_fd, EPOLLIN, control_event, g, &g->control, err)) <
-		    0)
+	    (rc = loop_add(g->loop, g->control_fd, EPOLLIN | (g->writes ? EPOLLOUT : 0),
+			   control_event, g, &g->control, err)) < 0)
 		return rc;
-	flush(g);
 	rc = loop_run(g->loop, err);
+	flush(g); /* the answer to what has ended the loop */
 	if (rc == 0 && g->end.code)
 		return err_set(err, g->end.code, "%s", g->end.msg);
 	return rc;

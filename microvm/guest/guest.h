@@ -40,6 +40,7 @@ struct guest {
 	struct proto_reader in;
 	struct proto_writer out;
 	bool greeted; /* HELLO is answered */
+	bool writes;  /* the loop does, when the connection has room */
 	/* Since SUSPEND the machine may be another at any time, whose host knows nothing of this one. */
 	bool suspended;
 	unsigned int connection, tries; /* how many there were before, and tries to make one */
@@ -69,8 +70,12 @@ void guest_fail(struct guest *g, const struct request *q, const struct err *why)
 void guest_event(struct guest *g, enum proto_event event, const struct buf *more);
 void guest_log(struct guest *g, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* A connected socket to the host's port, blocking. */
+/*
+ * A socket, not blocking, that is being connected to the host's port; guest_connected waits until it is.
+ * In the meantime others can be, and the host is asked for all of them at once.
+ */
 int guest_connect(const struct guest *g, uint32_t port, struct err *err) MUST_CHECK;
+int guest_connected(int fd, struct err *err) MUST_CHECK;
 
 /* ---- ops.c: requests ---- */
 

@@ -87,18 +87,38 @@ static void stream_ended(void *arg, enum relay_end how, int error)
 
 /* ---- opening ---- */
 
-static int connect_stream(struct stdio *io, int i, const uint8_t token[PROTO_TOKEN_LEN],
-			  struct err *err)
+/* A terminal has one connection, that of its input. NULL: the request has none for it. */
+static const uint8_t *token_of(const struct request *q, bool is_terminal, int i)
 {
-	int fd = guest_connect(io->g, PROTO_PORT_STREAM, err), rc;
+	if (is_terminal)
+		return i == IN && q->has_token[TOKEN_TTY] ? q->token[TOKEN_TTY] : NULL;
+	return q->has_token[i] ? q->token[i] : NULL;
+}
 
-	if (fd < 0)
-		return fd;
-	io->streams[i].remote = fd;
-	rc = io_write(fd, token, PROTO_TOKEN_LEN);
+/* *ret: -1 where the request has no token; the caller closes them, after a failure, too. */
+static int connect_streams(const struct guest *g, const struct request *q, bool is_terminal,
+			   int ret[N_STREAMS], struct err *err)
+{
+	int rc = 0;
+
+	for (int i = 0; i < N_STREAMS; i++)
+		ret[i] = -1;
+	for (int i = 0; i < N_STREAMS && rc >= 0; i++) {
+		if (token_of(q, is_terminal, i))
+			rc = ret[i] = guest_connect(g, PROTO_PORT_STREAM, err);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* From here on the host knows the connection. */
+static int send_token(const struct stream *s, const uint8_t token[PROTO_TOKEN_LEN], struct err *err)
+{
+	int rc = guest_connected(s->remote, err);
+
 	if (rc < 0)
-		return err_code(err, -rc, "send the token of a stream");
-	return fd_set_nonblock(fd, 1, err);
+		return rc;
+	rc = io_write(s->remote, token, PROTO_TOKEN_LEN);
+	return rc < 0 ? err_code(err, -rc, "send the token of a stream") : 0;
 }
 
 static int open_null(int *ret, struct err *err)
@@ -120,7 +140,7 @@ static int open_pipe(struct stdio *io, int i, const uint8_t *token, int *ret_chi
 	s->local = p[mine];
 	*ret_child = p[!mine];
 	if ((rc = fd_set_nonblock(s->local, 1, err)) < 0 ||
-	    (rc = connect_stream(io, i, token, err)) < 0)
+	    (rc = send_token(s, token, err)) < 0)
 		return rc;
 	return relay_new(io->g->loop, i == IN ? s->remote : s->local,
 			 i == IN ? s->local : s->remote, stream_ended, s, &s->relay, err);
@@ -129,7 +149,7 @@ static int open_pipe(struct stdio *io, int i, const uint8_t *token, int *ret_chi
 /* Where the runtime is to send the terminal's master. */
 static int open_console(struct stdio *io, const uint8_t *token, struct err *err)
 {
-	int rc = connect_stream(io, IN, token, err);
+	int rc = send_token(&io->streams[IN], token, err);
 
 	if (rc < 0)
 		return rc;
@@ -145,10 +165,15 @@ static int open_console(struct stdio *io, const uint8_t *token, struct err *err)
 static int open_streams(struct stdio *io, const struct request *q, int child[3], struct err *err)
 {
 	const bool is_terminal = q->has_token[TOKEN_TTY];
-	int rc = is_terminal ? open_console(io, q->token[TOKEN_TTY], err) : 0;
+	int remote[N_STREAMS];
+	int rc = connect_streams(io->g, q, is_terminal, remote, err);
 
+	for (int i = 0; i < N_STREAMS; i++)
+		io->streams[i].remote = remote[i];
+	if (rc == 0 && is_terminal)
+		rc = open_console(io, q->token[TOKEN_TTY], err);
 	for (int i = 0; i < N_STREAMS && rc == 0; i++)
-		rc = open_pipe(io, i, q->has_token[i] ? q->token[i] : NULL, &child[i], err);
+		rc = open_pipe(io, i, is_terminal ? NULL : token_of(q, false, i), &child[i], err);
 	return rc;
 }
 
@@ -254,18 +279,17 @@ static bool flows(const struct stream *s)
 	return s->relay || s->cut;
 }
 
-/* A new connection in place of the old one; of a stream that has ended, one that ends at once. */
-static int attach(struct stdio *io, int i, const uint8_t *token, struct err *err)
+/* remote, owned, in place of the old connection; of a stream that has ended, one that ends at once. */
+static int attach(struct stream *s, int remote, const uint8_t *token, struct err *err)
 {
-	struct stream *s = &io->streams[i];
 	bool flowed = flows(s);
 	int rc;
 
 	relay_free(s->relay);
 	s->relay = NULL;
 	s->cut = false;
-	fd_replace(&s->remote, -1);
-	rc = connect_stream(io, i, token, err);
+	fd_replace(&s->remote, remote);
+	rc = send_token(s, token, err);
 	if (rc < 0 || flowed)
 		return rc;
 	fd_replace(&s->remote, -1);
@@ -299,7 +323,7 @@ static int start_terminal(struct stdio *io, bool types, struct err *err)
 	return rc;
 }
 
-static int attach_terminal(struct stdio *io, const uint8_t *token, struct err *err)
+static int attach_terminal(struct stdio *io, int remote, const uint8_t *token, struct err *err)
 {
 	struct stream *in = &io->streams[IN], *out = &io->streams[OUT];
 	bool types = flows(in), shows = flows(out);
@@ -309,23 +333,32 @@ static int attach_terminal(struct stdio *io, const uint8_t *token, struct err *e
 	out->relay = NULL;
 	out->cut = false;
 	in->cut |= shows; /* the connection is both's */
-	rc = attach(io, IN, token, err);
+	rc = attach(in, remote, token, err);
 	return rc < 0 ? rc : start_terminal(io, types, err);
+}
+
+static int attach_pipe(struct stdio *io, int i, int remote, const uint8_t *token, struct err *err)
+{
+	int rc = attach(&io->streams[i], remote, token, err);
+
+	return rc < 0 ? rc : start_pipe(io, i, err);
 }
 
 int stdio_attach(struct stdio *io, const struct request *q, struct err *err)
 {
-	int rc = 0;
+	int remote[N_STREAMS];
+	int rc = connect_streams(io->g, q, io->console, remote, err);
 
 	io->suspended = false;
-	if (io->console && q->has_token[TOKEN_TTY])
-		rc = attach_terminal(io, q->token[TOKEN_TTY], err);
-	for (int i = 0; !io->console && i < N_STREAMS && rc == 0; i++) {
-		if (!q->has_token[i])
-			continue;
-		rc = attach(io, i, q->token[i], err);
-		if (rc == 0)
-			rc = start_pipe(io, i, err);
+	for (int i = 0; i < N_STREAMS; i++) {
+		const uint8_t *token = token_of(q, io->console, i);
+
+		if (rc < 0 || !token)
+			fd_close(remote[i]);
+		else if (io->console)
+			rc = attach_terminal(io, remote[i], token, err);
+		else
+			rc = attach_pipe(io, i, remote[i], token, err);
 	}
 	end_cut(io);
 	free_when_idle(io);
