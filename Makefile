@@ -32,9 +32,9 @@ HARDEN += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefi
 LINK := -fsanitize=$(SAN)
 EXT_LIBS := -lseccomp -lcap -lyajl -lz
 endif
-# hull-oci and the guest's agent are started once for each command: linked with musl they skip what
-# glibc asks the processor at every start, which costs more than the rest of it in a virtual machine
-# (docs/performance.md). Sanitizers and coverage know glibc only.
+# hull-oci is started once for each command, hull-vmm and the guest's agent for each machine: linked
+# with musl they skip what glibc asks the processor at every start, which costs more than the rest of
+# it in a virtual machine (docs/performance.md). Sanitizers and coverage know glibc only.
 LIBC ?= musl
 ifneq ($(SAN),)
 override LIBC := glibc
@@ -89,6 +89,7 @@ $(foreach m,$(filter-out microvm,$(MODULES)),$(eval $(call module_rule,$(m),$(ca
 # It has a source that is made here.
 FILTERS := $(O)/microvm/filters/made
 $(eval $(call archive_rule,$(call lib,microvm),$(call obj,$(call module_srcs,microvm)) $(FILTERS).o))
+$(eval $(call archive_rule,$(call to_musl,$(call lib,microvm)),$(call to_musl,$(call obj,$(call module_srcs,microvm))) $(FILTERS).o))
 $(eval $(call module_rule,oci,$(filter-out runtime/oci/main.c,$(OCI_SRCS))))
 $(eval $(call module_rule,check,$(CHECK_SRCS)))
 $(eval $(call module_rule,guest,$(filter-out microvm/guest/main.c,$(GUEST_SRCS))))
@@ -111,13 +112,13 @@ $(FILTERS).o: $(FILTERS).c
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # The same for musl, below $(O)/musl. Its headers, the kernel's and those of the libraries are all
-# that the compiler gets to see there: a header of glibc would be a mistake that compiles. Two
-# warnings are of macros of musl's own; the same code has been compiled with them above.
+# that the compiler gets to see there: a header of glibc would be a mistake that compiles. Three
+# warnings are of macros and types of musl's own; the same code has been compiled with them above.
 ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 MULTIARCH := $(ARCH)-linux-gnu
 MUSL := $(ARCH)-linux-musl
 MUSL_CFLAGS := -nostdinc -isystem /usr/include/$(MUSL) -isystem $(shell $(CC) -print-file-name=include) \
-	-isystem $(M)/include -include base/musl.h -Wno-cast-align -Wno-sign-compare
+	-isystem $(M)/include -include base/musl.h -Wno-cast-align -Wno-sign-compare -Wno-conversion
 MUSL_HEADERS := linux asm-generic video seccomp.h seccomp-syscalls.h sys/capability.h yajl libmnl zlib.h zconf.h
 crt = $(shell $(CC) -print-file-name=$(1))
 MUSL_LIBC := $(if $(filter musl,$(LIBC)),/usr/lib/$(MUSL)/libc.a)
@@ -131,10 +132,11 @@ $(M)/%.o: %.c $(M)/.include | $(O)/.headers
 	$(Q)$(CC) $(ALL_CFLAGS) $(MUSL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # <sys/pidfd.h> is glibc's own; base/musl.h has what it declares.
-$(M)/.include: $(O)/.flags
+$(M)/.include: Makefile $(O)/.flags
 	@mkdir -p $(M)/include/sys
 	@for h in $(MUSL_HEADERS); do ln -sfn /usr/include/$$h $(M)/include/$$h; done
 	@ln -sfn /usr/include/$(MULTIARCH)/asm $(M)/include/asm
+	@ln -sfn /usr/include/$(MULTIARCH)/sys/queue.h $(M)/include/sys/queue.h
 	@touch $(M)/include/sys/pidfd.h $@
 
 # A program of one of the two: its objects and archives, then the option that names its entry point.
@@ -164,9 +166,9 @@ $(O)/hull-netdev: $(call obj,namespaces/netdev/main.c) $(call libs,netdev base)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -pie -Wl,-z,relro,-z,now -o $@ $^ -lmnl
 
-$(O)/hull-vmm: $(call obj,$(VMM_SRCS)) $(call libs,check) $(LIBS)
+$(O)/hull-vmm: $(call starts_often,$(call obj,$(VMM_SRCS)) $(call libs,check) $(LIBS))
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) -o $@ $^ $(EXT_LIBS)
+	$(Q)$(call link_often)
 
 # The guest's first process: hull's runtime, and of microvm/ what both sides share.
 $(O)/hull-agent: $(call starts_often,$(call obj,microvm/guest/main.c microvm/proto.c) $(call libs,guest runtime namespaces cgroups base))

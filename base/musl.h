@@ -19,12 +19,18 @@
 
 /* the kernel's own headers, behind musl's, which have some of their macros */
 #include <linux/close_range.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
 #include <linux/stat.h>
 
 #undef BLOCK_SIZE /* of <linux/fs.h>: too general a name */
 
+#ifndef PR_SCHED_CORE /* <linux/prctl.h> does not go with <sys/prctl.h> */
+#define PR_SCHED_CORE                    62
+#define PR_SCHED_CORE_CREATE             1
+#define PR_SCHED_CORE_SCOPE_THREAD_GROUP 1
+#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif

@@ -67,6 +67,11 @@ void sys_sigfillset(sigset_t *set)
 	memset(set, 0xff, sizeof(*set));
 }
 
+int sys_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	return (int)syscall(SYS_rt_sigprocmask, how, set, old, (size_t)8);
+}
+
 /* One bit a signal, from 1 on, in the words of the kernel. */
 void sys_sigaddset(sigset_t *set, int sig)
 {

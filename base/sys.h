@@ -50,5 +50,7 @@ int sys_getcwd(char *buf, size_t size);
  */
 void sys_sigfillset(sigset_t *set);
 void sys_sigaddset(sigset_t *set, int sig);
+/* As pthread_sigmask(3), but for those of the C library, too. */
+int sys_sigmask(int how, const sigset_t *set, sigset_t *old);
 
 #endif

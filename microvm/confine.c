@@ -6,6 +6,7 @@
 #include "microvm/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/capability.h>
 #include <sys/mount.h>

@@ -31,6 +31,8 @@ struct confine_rule {
 		.call = SCMP_SYS(name), .checks = { {(n), (m), (v)} }                              \
 	}
 #define CONFINE_IS(name, n, v)     CONFINE_IF(name, n, UINT64_MAX, v)
+/* The kernel looks at 32 bits; musl extends their sign. */
+#define CONFINE_IOCTL(request)     CONFINE_IF(ioctl, 1, UINT32_MAX, request)
 #define CONFINE_NO_PROT_EXEC(name) CONFINE_IF(name, 2, PROT_EXEC, 0)
 #define CONFINE_BOTH(name, n, v, o, w)                                                             \
 	{                                                                                          \

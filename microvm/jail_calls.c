@@ -23,9 +23,9 @@ static const struct confine_rule every_thread[] = {
 	CONFINE_ALWAYS(write), /* eventfds; the guest's serial port; the log */
 	CONFINE_ALWAYS(futex),
 	CONFINE_ALWAYS(getpid),
-	CONFINE_ALWAYS(gettid), /* pthread_kill of the thread itself */
+	CONFINE_ALWAYS(gettid), /* vcpu.c; raise(3) of glibc */
 	CONFINE_IS(tgkill, 0, CONFINE_OWN_PID),
-	CONFINE_ALWAYS(rt_sigprocmask), /* pthread_kill, the end of a thread */
+	CONFINE_ALWAYS(rt_sigprocmask), /* the end of a thread */
 	CONFINE_ALWAYS(rt_sigreturn),
 	CONFINE_ALWAYS(restart_syscall), /* after the freezer of its cgroup */
 	CONFINE_ALWAYS(exit),
@@ -44,12 +44,13 @@ static const struct confine_rule every_thread[] = {
 };
 
 static const struct confine_rule cpu[] = {
-	CONFINE_IS(ioctl, 1, KVM_RUN),
-	CONFINE_IS(ioctl, 1, KVM_SET_GSI_ROUTING), /* the guest sets up its I/O APIC (irq.c) */
+	CONFINE_IOCTL(KVM_RUN),
+	CONFINE_IOCTL(KVM_SET_GSI_ROUTING), /* the guest sets up its I/O APIC (irq.c) */
 };
 
 static const struct confine_rule io[] = {
 	CONFINE_ALWAYS(epoll_wait),
+	CONFINE_IS(epoll_pwait, 4, 0), /* epoll_wait(2) of musl */
 	CONFINE_ALWAYS(epoll_ctl),
 	CONFINE_ALWAYS(read),            /* eventfds, timers */
 	CONFINE_ALWAYS(timerfd_settime), /* connections that the guest does not answer */
@@ -71,7 +72,7 @@ static const struct confine_rule io[] = {
 	/* taps */
 	CONFINE_ALWAYS(readv),
 	CONFINE_ALWAYS(writev),
-	CONFINE_IS(ioctl, 1, TUNSETOFFLOAD),
+	CONFINE_IOCTL(TUNSETOFFLOAD),
 	/* entropy */
 	CONFINE_ALWAYS(getrandom),
 	/* a checkpoint: what the guest knows of its files comes in one of memory (fs.c) ... */
@@ -85,26 +86,27 @@ static const struct confine_rule io[] = {
 	CONFINE_ALWAYS(ftruncate),
 	CONFINE_ALWAYS(pwrite64),
 	/* ... and the state of KVM is read (x86/saved_cpu.c, saved_irqchip.c, snapshot.c) */
-	CONFINE_IS(ioctl, 1, KVM_KVMCLOCK_CTRL),
-	CONFINE_IS(ioctl, 1, KVM_CHECK_EXTENSION),
-	CONFINE_IS(ioctl, 1, KVM_GET_MP_STATE),
-	CONFINE_IS(ioctl, 1, KVM_GET_TSC_KHZ),
-	CONFINE_IS(ioctl, 1, KVM_GET_CPUID2),
-	CONFINE_IS(ioctl, 1, KVM_GET_REGS),
-	CONFINE_IS(ioctl, 1, KVM_GET_SREGS),
-	CONFINE_IS(ioctl, 1, KVM_GET_XSAVE),
-	CONFINE_IS(ioctl, 1, KVM_GET_XSAVE2),
-	CONFINE_IS(ioctl, 1, KVM_GET_XCRS),
-	CONFINE_IS(ioctl, 1, KVM_GET_DEBUGREGS),
-	CONFINE_IS(ioctl, 1, KVM_GET_LAPIC),
-	CONFINE_IS(ioctl, 1, KVM_GET_MSRS),
-	CONFINE_IS(ioctl, 1, KVM_GET_VCPU_EVENTS),
-	CONFINE_IS(ioctl, 1, KVM_GET_CLOCK),
-	CONFINE_IS(ioctl, 1, KVM_GET_IRQCHIP),
+	CONFINE_IOCTL(KVM_KVMCLOCK_CTRL),
+	CONFINE_IOCTL(KVM_CHECK_EXTENSION),
+	CONFINE_IOCTL(KVM_GET_MP_STATE),
+	CONFINE_IOCTL(KVM_GET_TSC_KHZ),
+	CONFINE_IOCTL(KVM_GET_CPUID2),
+	CONFINE_IOCTL(KVM_GET_REGS),
+	CONFINE_IOCTL(KVM_GET_SREGS),
+	CONFINE_IOCTL(KVM_GET_XSAVE),
+	CONFINE_IOCTL(KVM_GET_XSAVE2),
+	CONFINE_IOCTL(KVM_GET_XCRS),
+	CONFINE_IOCTL(KVM_GET_DEBUGREGS),
+	CONFINE_IOCTL(KVM_GET_LAPIC),
+	CONFINE_IOCTL(KVM_GET_MSRS),
+	CONFINE_IOCTL(KVM_GET_VCPU_EVENTS),
+	CONFINE_IOCTL(KVM_GET_CLOCK),
+	CONFINE_IOCTL(KVM_GET_IRQCHIP),
 };
 
 static const struct confine_rule main_loop[] = {
 	CONFINE_ALWAYS(epoll_wait),
+	CONFINE_IS(epoll_pwait, 4, 0), /* epoll_wait(2) of musl */
 	CONFINE_ALWAYS(epoll_ctl),
 	CONFINE_ALWAYS(poll), /* may a stream be read that others have without O_NONBLOCK; the end */
 	CONFINE_ALWAYS(timerfd_create), /* of a checkpoint */
@@ -125,14 +127,16 @@ static const struct confine_rule main_loop[] = {
 	CONFINE_IS(fcntl, 1, F_GETFL),
 	CONFINE_IS(fcntl, 1, F_SETFL),
 	CONFINE_IS(fcntl, 1, F_DUPFD_CLOEXEC),
+	CONFINE_BOTH(fcntl, 1, F_SETFD, 2, FD_CLOEXEC), /* musl, behind that */
 	CONFINE_IF(dup3, 1, ~3ull, 0), /* /dev/null in place of the standard streams */
+	CONFINE_IF(dup2, 1, ~3ull, 0), /* dup3(2) of musl without flags */
 	CONFINE_ALWAYS(fstat),
 	CONFINE_IS(newfstatat, 3, AT_EMPTY_PATH), /* fstat(3) */
 	CONFINE_ALWAYS(getrandom),                /* tokens of streams */
 	/* a terminal: it is made raw, its size is the guest's */
-	CONFINE_IS(ioctl, 1, TCGETS),
-	CONFINE_IS(ioctl, 1, TCSETS),
-	CONFINE_IS(ioctl, 1, TIOCGWINSZ),
+	CONFINE_IOCTL(TCGETS),
+	CONFINE_IOCTL(TCSETS),
+	CONFINE_IOCTL(TIOCGWINSZ),
 	/* config.json, an answer in a client's file, the kernel that did not boot */
 	CONFINE_ALWAYS(lseek),
 	CONFINE_ALWAYS(pread64), /* which pages a machine made again has touched (working_set.c) */

@@ -16,9 +16,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/sys.h"
 #include "microvm/vm_internal.h"
 
 #define PORT_KEYBOARD 0x64
@@ -38,7 +40,7 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 	if (info->si_code == SI_TKILL && info->si_pid == getpid())
 		own_run->immediate_exit = 1;
 	else
-		(void)tgkill(getpid(), getpid(), signal);
+		(void)syscall(SYS_tgkill, getpid(), getpid(), signal);
 }
 
 static int kick_signal(void)
@@ -225,21 +227,16 @@ static void *cpu_main(void *arg)
 	own_run = v->run;
 	sigemptyset(&kick);
 	sigaddset(&kick, kick_signal());
-	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+	(void)sys_sigmask(SIG_UNBLOCK, &kick, NULL);
+	atomic_store(&v->tid, gettid());
 	run(v);
 	return NULL;
 }
 
 int vcpu_start(struct vcpu *v, struct err *err)
 {
-	sigset_t all, old;
-	int rc;
+	int rc = vm_create_thread(&v->thread, cpu_main, v);
 
-	/* Signals of the process are the main thread's business. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = vm_create_thread(&v->thread, cpu_main, v);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc)
 		return err_code(err, rc, "start the thread of processor %u", v->index);
 	v->started = true;
@@ -248,8 +245,11 @@ int vcpu_start(struct vcpu *v, struct err *err)
 
 void vcpu_kick(struct vcpu *v)
 {
-	if (v->started)
-		pthread_kill(v->thread, kick_signal());
+	/* Not pthread_kill, for which a C library may use tkill(2): that one reaches any process. */
+	pid_t tid = atomic_load(&v->tid);
+
+	if (tid)
+		(void)syscall(SYS_tgkill, getpid(), tid, kick_signal());
 }
 
 void vcpu_join(struct vcpu *v)

@@ -22,6 +22,7 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
+	_Atomic pid_t tid; /* 0: it has yet to look whether it may run */
 	bool unfinished; /* KVM_RUN has returned an exit, and was not called since */
 };
 

@@ -22,6 +22,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "microvm/jail.h"
 #include "microvm/vm_internal.h"
 #include "microvm/x86/cpu.h"
@@ -411,6 +412,11 @@ int vm_boot(struct vm *vm, const struct boot_config *config, struct err *err)
 
 int vm_enter_thread(const struct vm *vm, const char *name, enum jail_thread kind, struct err *err)
 {
+	sigset_t all;
+
+	/* Signals of the process are the main thread's business. musl leaves one of its own open. */
+	sys_sigfillset(&all);
+	(void)sys_sigmask(SIG_SETMASK, &all, NULL);
 	/* By itself: for another thread it takes a file of procfs. */
 	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
 	return vm->jailed ? jail_lock(kind, err) : 0;
@@ -434,12 +440,16 @@ static void *io_main(void *arg)
 int vm_create_thread(pthread_t *ret, void *(*run)(void *), void *arg)
 {
 	pthread_attr_t attr;
+	sigset_t all, old;
 	int rc = pthread_attr_init(&attr);
 
 	if (rc)
 		return rc;
 	(void)pthread_attr_setstacksize(&attr, STACK_SIZE);
+	sys_sigfillset(&all);
+	(void)sys_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(ret, &attr, run, arg);
+	(void)sys_sigmask(SIG_SETMASK, &old, NULL);
 	(void)pthread_attr_destroy(&attr);
 	return rc;
 }

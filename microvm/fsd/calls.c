@@ -22,6 +22,7 @@ static const struct confine_rule rules[] = {
 	CONFINE_ALWAYS(copy_file_range),
 	CONFINE_ALWAYS(fallocate),
 	CONFINE_IS(fcntl, 1, F_DUPFD_CLOEXEC),
+	CONFINE_BOTH(fcntl, 1, F_SETFD, 2, FD_CLOEXEC), /* musl, behind that */
 	CONFINE_ALWAYS(fdatasync),
 	CONFINE_ALWAYS(fstatfs),
 	CONFINE_ALWAYS(fsync),

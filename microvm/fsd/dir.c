@@ -59,7 +59,7 @@ static int seek_to(struct fsd_handle *h, uint64_t offset)
 static int peek(struct fsd_handle *h, const struct dirent64 **ret)
 {
 	if (h->pos == h->end) {
-		ssize_t n = getdents64(h->fd, h->entries, ENTRIES_SIZE);
+		ssize_t n = getdents64(h->fd, (void *)h->entries, ENTRIES_SIZE);
 
 		if (n <= 0)
 			return n < 0 ? -errno : 0;

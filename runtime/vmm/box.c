@@ -278,7 +278,7 @@ static void on_exited(void *arg, const char *id, const char *exec, const struct 
 
 	/* Of a process that was started; the guest may say what it likes. */
 	if (p)
-		process_exited(p, e->signal ? e->signal : W_EXITCODE(e->code, 0), e->written);
+		process_exited(p, e->signal ? e->signal : e->code << 8, e->written);
 }
 
 static void on_oom(void *arg, const char *id)

@@ -377,8 +377,10 @@ static int open_log(struct vmm_options *o, struct err *err)
 /* What would be opened or made later, in the jail. */
 static int prepare(struct vmm *v, struct err *err)
 {
+#ifdef __GLIBC__
 	/* An arena for each thread would be more memory, and a look at the processors' number. */
 	(void)mallopt(M_ARENA_MAX, 1);
+#endif
 	v->null_fd = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	return v->null_fd < 0 ? err_sys(err, "open '/dev/null'") : 0;
 }

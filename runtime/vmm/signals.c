@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "runtime/vmm/vmm.h"
 
 struct signals {
@@ -30,8 +31,8 @@ int signals_new(struct vmm *v, struct signals **ret, struct err *err)
 	(void)v;
 	*ret = s;
 	s->fd = -1;
-	sigfillset(&all);
-	if (sigprocmask(SIG_SETMASK, &all, NULL) < 0)
+	sys_sigfillset(&all);
+	if (sys_sigmask(SIG_SETMASK, &all, NULL) < 0)
 		return err_sys(err, "block signals");
 	s->fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	return s->fd < 0 ? err_sys(err, "signalfd") : 0;
