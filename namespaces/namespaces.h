@@ -418,10 +418,11 @@ int ns_process_credentials(const struct ns_process *p, const struct ns_seccomp_f
 int ns_process_find(const struct ns_process *p, char **ret, struct err *err) MUST_CHECK;
 
 /*
- * C: gives "HOME=DIR" from the container's /etc/passwd ("/" without an entry), or NULL when env has
- * a HOME. Caller frees *ret.
+ * C with root "/", P with the container's root directory: gives "HOME=DIR" from /etc/passwd ("/" without
+ * an entry), or NULL when env has a HOME. -errno of a file that cannot be read: *ret is "HOME=/" then.
+ * Caller frees *ret.
  */
-int ns_process_home(const struct ns_process *p, char **ret, struct err *err) MUST_CHECK;
+int ns_process_home(const char *root, const struct ns_process *p, char **ret) MUST_CHECK;
 
 /* The last value of NAME in env (NULL-terminated "NAME=value" strings) or NULL. */
 const char *ns_env_get(const char *const *env, const char *name);

@@ -125,9 +125,9 @@ static char *passwd_home(char *line, uint32_t uid)
 }
 
 /* O_NONBLOCK: an image may have put a FIFO there. */
-static int read_passwd(struct buf *text)
+static int read_passwd(const char *root, struct buf *text)
 {
-	CLOSE_FD int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLOSE_FD int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CLOSE_FD int fd = -1;
 	struct stat st;
 
@@ -141,21 +141,19 @@ static int read_passwd(struct buf *text)
 	return io_read_all(fd, "/etc/passwd", PASSWD_MAX_BYTES, text, NULL);
 }
 
-int ns_process_home(const struct ns_process *p, char **ret, struct err *err)
+int ns_process_home(const char *root, const struct ns_process *p, char **ret)
 {
 	BUF text = BUF_INIT;
 	char *rest, *line, *found = NULL;
+	int rc;
 
-	(void)err;
-	if (ns_env_get(p->env, "HOME")) {
-		*ret = NULL;
+	*ret = NULL;
+	if (ns_env_get(p->env, "HOME"))
 		return 0;
-	}
-	if (read_passwd(&text) == 0) {
-		rest = text.data;
-		while (!found && (line = strsep(&rest, "\n")))
-			found = passwd_home(line, p->uid);
-	}
+	rc = read_passwd(root, &text);
+	rest = rc == 0 ? text.data : NULL;
+	while (!found && (line = strsep(&rest, "\n")))
+		found = passwd_home(line, p->uid);
 	*ret = mem_xprintf("HOME=%s", found && *found ? found : "/");
-	return 0;
+	return rc;
 }

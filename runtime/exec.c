@@ -166,7 +166,7 @@ static int prepare_for_vm(struct execution *x, struct err *err)
 
 	x->child.seccomp = NULL;
 	x->child.in_userns = false;
-	vm_exec_describe(&x->process, from, &x->description);
+	vm_exec_describe(x->spec, &x->process, from, &x->description);
 	return vm_exec_check(x->options, err);
 }
 

@@ -78,15 +78,13 @@ static void set_env(char **env, size_t *n, char *variable)
 }
 
 /* process.env plus HOME, and systemd's socket activation variables (man 3 sd_listen_fds). */
-static int make_env(struct launch *l, struct err *err)
+static void make_env(struct launch *l)
 {
 	const char *const *given = l->process->env;
 	char *home = NULL;
 	size_t n = 0;
-	int rc = ns_process_home(l->process, &home, err);
 
-	if (rc < 0)
-		return rc;
+	(void)!ns_process_home("/", l->process, &home);
 	while (given && given[n])
 		n++;
 	l->env = mem_xcalloc(n + 5, sizeof(*l->env));
@@ -100,7 +98,6 @@ static int make_env(struct launch *l, struct err *err)
 		set_env(l->env, &n, mem_xprintf("LISTEN_PID=%d", (int)getpid()));
 		set_env(l->env, &n, names ? mem_xprintf("LISTEN_FDNAMES=%s", names) : NULL);
 	}
-	return 0;
 }
 
 static void sort_fds(int *fds, size_t n)
@@ -204,7 +201,8 @@ int launch_prepare(struct launch *l, struct err *err)
 	const int keep[] = {l->sync, l->fifo_fd, -1};
 	int rc;
 
-	if ((rc = make_env(l, err)) < 0 || (rc = ns_process_scheduling(l->process, err)) < 0 ||
+	make_env(l);
+	if ((rc = ns_process_scheduling(l->process, err)) < 0 ||
 	    (rc = ns_process_labels(l->proc_fd, l->process, err)) < 0 ||
 	    (rc = launch_close_descriptors(l->preserve_fds, keep, l->proc_fd, err)) < 0)
 		return rc;

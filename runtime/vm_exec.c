@@ -11,6 +11,7 @@
 #include "runtime/launch.h"
 #include "runtime/sync.h"
 #include "runtime/vm_control.h"
+#include "runtime/vm_home.h"
 #include "runtime/vm_stand_in.h"
 
 int vm_exec_check(const struct exec_options *o, struct err *err)
@@ -26,11 +27,15 @@ int vm_exec_check(const struct exec_options *o, struct err *err)
 
 /* ---- the process as JSON ---- */
 
-static void write_strings(struct json_writer *w, const char *key, const char *const *list)
+/* more: one behind the list, or NULL */
+static void write_strings(struct json_writer *w, const char *key, const char *const *list,
+			  const char *more)
 {
 	json_w_array(w, key);
 	for (size_t i = 0; list && list[i]; i++)
 		json_w_string(w, NULL, list[i]);
+	if (more)
+		json_w_string(w, NULL, more);
 	json_w_end(w);
 }
 
@@ -84,13 +89,15 @@ static void copy_rest(struct json_writer *w, const struct json_node *from)
 	}
 }
 
-void vm_exec_describe(const struct ns_process *p, const struct json_node *from, struct buf *ret)
+void vm_exec_describe(const struct spec *spec, const struct ns_process *p,
+		      const struct json_node *from, struct buf *ret)
 {
 	struct json_writer *w = json_w_new(false);
+	FREE char *home = vm_home(spec, p);
 
 	json_w_object(w, NULL);
-	write_strings(w, "args", p->args);
-	write_strings(w, "env", p->env);
+	write_strings(w, "args", p->args, NULL);
+	write_strings(w, "env", p->env, home);
 	json_w_string(w, "cwd", p->cwd);
 	json_w_bool(w, "terminal", p->terminal);
 	json_w_bool(w, "noNewPrivileges", p->no_new_privs);

@@ -10,15 +10,17 @@
 #include "runtime/runtime.h"
 
 struct child;
+struct spec;
 
 /* What these options ask for cannot be had of a virtual machine: an error that names the first one. */
 int vm_exec_check(const struct exec_options *o, struct err *err) MUST_CHECK;
 
 /*
- * The JSON of process p. from: the object (config.json's process) that has what p does not carry in
- * a form to write, or NULL.
+ * The JSON of process p in a container of spec. from: the object (config.json's process) that has what
+ * p does not carry in a form to write, or NULL.
  */
-void vm_exec_describe(const struct ns_process *p, const struct json_node *from, struct buf *ret);
+void vm_exec_describe(const struct spec *spec, const struct ns_process *p,
+		      const struct json_node *from, struct buf *ret);
 
 /*
  * C, its standard streams (or the terminal) in place: has the process started, tells the parent that

@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/mem.h"
@@ -409,6 +412,7 @@ static void test_process_of_an_exec(void **state)
 		spec_case_text("{'oomScoreAdj':7,'rlimits':[{'type':'RLIMIT_CORE','soft':1,"
 			       "'hard':2}],'args':['other']}",
 			       NULL, NULL);
+	SPEC *spec = with("", "");
 	struct arena arena = ARENA_INIT;
 	struct ns_process back = {0};
 	struct err err = ERR_INIT;
@@ -418,7 +422,7 @@ static void test_process_of_an_exec(void **state)
 
 	(void)state;
 	assert_int_equal(json_parse("config", config, strlen(config), &from, &err), 0);
-	vm_exec_describe(&p, json_root(from), &text);
+	vm_exec_describe(spec, &p, json_root(from), &text);
 	assert_int_equal(json_parse("process", buf_str(&text), text.len, &doc, &err), 0);
 	if (spec_parse_process(json_root(doc), &arena, &back, &err) < 0)
 		fail_msg("%s: %s", buf_str(&text), err.msg);
@@ -432,11 +436,67 @@ static void test_process_of_an_exec(void **state)
 	arena_release(&arena);
 }
 
+/* ---- HOME, where the host's /etc/passwd is the guest's ---- */
+
+static void put_passwd(const char *root, const char *line)
+{
+	FREE char *etc = mem_xprintf("%s/etc", root);
+	FREE char *path = mem_xprintf("%s/etc/passwd", root);
+
+	assert_true(mkdir(etc, 0755) == 0 || errno == EEXIST);
+
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(line, f) >= 0 && fclose(f) == 0);
+}
+
+static void check_home(const char *root, const char *members, const char *wanted)
+{
+	SPEC *spec = with(members, "");
+
+	spec->rootfs.path = root;
+
+	SPEC *inside = as_guest_sees(spec);
+	const char *home = ns_env_get(inside->process.env, "HOME");
+
+	assert_string_equal(home ?: "none", wanted);
+}
+
+static void test_home(void **state)
+{
+	static const char *const hiding[] = {"/etc/passwd", "/etc", "/etc/../etc/", "/"};
+	char root[] = "/tmp/hull-test-XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+
+	FREE char *etc = mem_xprintf("%s/etc", root);
+	FREE char *path = mem_xprintf("%s/etc/passwd", root);
+
+	/* the root is not there, for whoever looks */
+	check_home(root, "", "none");
+	put_passwd(root, "root:x:0:0::/their/root:/bin/sh\n");
+	check_home(root, "", "/their/root");
+	check_home(root, ",'mounts':[{'destination':'/etc/passwords','type':'tmpfs'}]",
+		   "/their/root");
+	for (size_t i = 0; i < ARRAY_SIZE(hiding); i++) {
+		FREE char *mounts = mem_xprintf(",'mounts':[{'destination':'%s','type':'tmpfs'}]",
+						hiding[i]);
+
+		check_home(root, mounts, "none");
+	}
+	put_passwd(root, "other:x:1:1::/other:/bin/sh\n");
+	check_home(root, "", "/");
+	assert_true(unlink(path) == 0 && rmdir(etc) == 0 && rmdir(root) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths_are_of_the_share),
 		cmocka_unit_test(test_paths_in_a_pod),
+		cmocka_unit_test(test_home),
 		cmocka_unit_test(test_refused_in_a_pod),
 		cmocka_unit_test(test_hooks_that_are_the_guests),
 		cmocka_unit_test(test_the_guests_isolation),
