@@ -34,6 +34,7 @@ struct execution {
 	struct ns_process process;
 	struct buf description; /* of the process, for a virtual machine */
 	struct child child;
+	int vm_sock;     /* of vm_exec_start, -1: there is a child */
 	bool born_in_v2; /* the clone put the child into its cgroup2 group */
 };
 
@@ -293,6 +294,15 @@ static void child_main(struct execution *x)
 	_exit(1);
 }
 
+/* A process in a virtual machine whose caller sees nothing of what would stand for it here. */
+static bool needs_no_child(const struct execution *x)
+{
+	const struct exec_options *o = x->options;
+
+	return x->container->is_vm && !o->detach && !o->pid_file && !o->pidfd_socket &&
+	       !x->process.terminal;
+}
+
 /* ---- the parent ---- */
 
 static int check_status(const struct execution *x, struct err *err)
@@ -364,7 +374,7 @@ static int prepare(struct execution *x, const char *id, struct err *err)
 			      x->options->preserve_fds, err)) < 0 ||
 	    (rc = child_build_filter(&x->child, x->rt, err)) < 0)
 		return rc;
-	return container_cgroup(x->container, &x->cgroup, err);
+	return needs_no_child(x) ? 0 : container_cgroup(x->container, &x->cgroup, err);
 }
 
 /* Hooks and network devices are the first process' business. */
@@ -394,29 +404,49 @@ static int launch_child(struct execution *x, struct err *err)
 	return sync_wait_exec(x->child.sync[0], err);
 }
 
+static int start(struct execution *x, struct err *err)
+{
+	int rc;
+
+	/* The child freezes as soon as it is in; resume must be able to take the lock. */
+	if (x->container->status == CONTAINER_PAUSED)
+		state_unlock(x->container);
+	if (needs_no_child(x)) {
+		rc = vm_exec_start(x->container, &x->description, &x->vm_sock, err);
+	} else {
+		rc = launch_child(x, err);
+		if (rc < 0)
+			child_kill(&x->child);
+	}
+	return rc;
+}
+
+static int wait_for_end(struct execution *x, struct supervisor *sup, int *ret_status,
+			struct err *err)
+{
+	if (x->vm_sock >= 0)
+		return vm_exec_wait(x->vm_sock, sup->signal_fd, ret_status, err);
+	return supervise(sup, x->child.pid, x->child.pidfd, fd_take(&x->child.console_master),
+			 ret_status, err);
+}
+
 int container_exec(struct runtime *rt, const char *id, const struct exec_options *o,
 		   int *ret_status, struct err *err)
 {
-	struct execution x = {.rt = rt, .options = o, .child = CHILD_INIT};
+	struct execution x = {.rt = rt, .options = o, .child = CHILD_INIT, .vm_sock = -1};
 	struct supervisor sup = SUPERVISOR_INIT;
 	int status = 0;
 	int rc = o->detach ? 0 : supervise_signals(&sup, err);
 
 	if (rc == 0)
 		rc = prepare(&x, id, err);
-	if (rc == 0) {
-		/* The child freezes as soon as it is in; resume must be able to take the lock. */
-		if (x.container->status == CONTAINER_PAUSED)
-			state_unlock(x.container);
-		rc = launch_child(&x, err);
-		if (rc < 0)
-			child_kill(&x.child);
-	}
+	if (rc == 0)
+		rc = start(&x, err);
 	if (x.container)
 		state_unlock(x.container);
 	if (rc == 0 && !o->detach)
-		rc = supervise(&sup, x.child.pid, x.child.pidfd, fd_take(&x.child.console_master),
-			       &status, err);
+		rc = wait_for_end(&x, &sup, &status, err);
+	fd_close(x.vm_sock);
 	supervise_end(&sup);
 	child_release(&x.child);
 	buf_release(&x.description);

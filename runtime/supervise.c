@@ -74,30 +74,32 @@ static void reap_others(pid_t pid)
 	}
 }
 
+bool supervise_passes(uint32_t signal)
+{
+	switch (signal) {
+	case SIGCHLD:
+	case SIGURG:
+	case SIGPIPE:
+	case SIGTSTP:
+	case SIGTTIN:
+	case SIGTTOU:
+		return false;
+	default:
+		return true;
+	}
+}
+
 static void take_signals(const struct supervisor *sup, pid_t pid, int pidfd, int master)
 {
 	struct signalfd_siginfo si;
 
 	while (read(sup->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
-		switch (si.ssi_signo) {
-		case SIGCHLD:
+		if (si.ssi_signo == SIGCHLD)
 			reap_others(pid);
-			break;
-		case SIGWINCH:
-			if (master >= 0)
-				copy_window_size(master);
-			else
-				(void)pidfd_send_signal(pidfd, SIGWINCH, NULL, 0);
-			break;
-		case SIGURG:
-		case SIGPIPE:
-		case SIGTSTP:
-		case SIGTTIN:
-		case SIGTTOU:
-			break;
-		default:
+		else if (si.ssi_signo == SIGWINCH && master >= 0)
+			copy_window_size(master);
+		else if (supervise_passes(si.ssi_signo))
 			(void)pidfd_send_signal(pidfd, (int)si.ssi_signo, NULL, 0);
-		}
 	}
 }
 
@@ -194,6 +196,11 @@ static int loop(struct supervisor *sup, pid_t pid, int pidfd, int master, struct
 	}
 }
 
+int supervise_status(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 int supervise(struct supervisor *sup, pid_t pid, int pidfd, int master, int *ret_status,
 	      struct err *err)
 {
@@ -212,7 +219,7 @@ int supervise(struct supervisor *sup, pid_t pid, int pidfd, int master, int *ret
 		if (errno != EINTR)
 			return err_sys(err, "wait for process %d", (int)pid);
 	}
-	*ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	*ret_status = supervise_status(status);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <termios.h>
 
@@ -25,6 +26,11 @@ struct supervisor {
 
 /* Before the process is made: blocks signals, so that none is lost. The child resets its mask. */
 int supervise_signals(struct supervisor *sup, struct err *err) MUST_CHECK;
+
+/* What of the signals that come is for the process, too. */
+bool supervise_passes(uint32_t signal);
+/* The exit status of run and exec for one of wait(2): 128 + signal of a process that was killed. */
+int supervise_status(int status);
 
 /*
  * Forwards signals to the process (pidfd) and, with a pty master (owned from here on, -1: none),

@@ -2,13 +2,17 @@
 #include "runtime/vm_exec.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
 #include "runtime/child.h"
 #include "runtime/launch.h"
+#include "runtime/supervise.h"
 #include "runtime/sync.h"
 #include "runtime/vm_control.h"
 #include "runtime/vm_home.h"
@@ -119,9 +123,8 @@ void vm_exec_describe(const struct spec *spec, const struct ns_process *p,
 	json_w_finish(w, ret);
 }
 
-/* ---- what stands for it ---- */
-
-static int request(const struct stand_in *s, const struct container *c, const struct buf *process,
+/* terminal: its slave, -1: the standard streams are given. */
+static int request(int sock, int terminal, const struct container *c, const struct buf *process,
 		   struct err *err)
 {
 	CLOSE_FD int file = vm_control_file("process", process->data, process->len, err);
@@ -132,11 +135,53 @@ static int request(const struct stand_in *s, const struct container *c, const st
 
 	if (file < 0)
 		return file;
-	r.number = stand_in_size(s->terminal_fd);
-	r.flag = s->terminal_fd >= 0;
-	rc = vm_control_send(s->sock, &r, fds, r.flag ? 2 : 4, err);
-	return rc < 0 ? rc : vm_control_receive(s->sock, &none, err);
+	r.number = stand_in_size(terminal);
+	r.flag = terminal >= 0;
+	rc = vm_control_send(sock, &r, fds, r.flag ? 2 : 4, err);
+	return rc < 0 ? rc : vm_control_receive(sock, &none, err);
 }
+
+/* ---- in the foreground ---- */
+
+int vm_exec_start(const struct container *c, const struct buf *process, int *ret_sock,
+		  struct err *err)
+{
+	CLOSE_FD int sock = vm_control_connect(c, err);
+	int rc = sock < 0 ? sock : request(sock, -1, c, process, err);
+
+	if (rc == 0)
+		*ret_sock = fd_take(&sock);
+	return rc;
+}
+
+static void pass_signals(int sock, int signal_fd)
+{
+	struct signalfd_siginfo si;
+
+	while (read(signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		if (supervise_passes(si.ssi_signo))
+			stand_in_signal(sock, VM_CONTROL_EXEC_SIGNAL, si.ssi_signo);
+	}
+}
+
+int vm_exec_wait(int sock, int signal_fd, int *ret_status, struct err *err)
+{
+	struct pollfd p[] = {
+		{.fd = sock, .events = POLLIN},
+		{.fd = signal_fd, .events = POLLIN},
+	};
+
+	while (!p[0].revents) {
+		if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+			return err_sys(err, "poll");
+		if (p[1].revents)
+			pass_signals(sock, signal_fd);
+	}
+	*ret_status = supervise_status(stand_in_status(sock));
+	return 0;
+}
+
+/* ---- what stands for it ---- */
 
 static int prepare(const struct container *c, const struct child *ch, int proc_fd,
 		   struct stand_in *s, struct err *err)
@@ -156,7 +201,7 @@ int vm_exec_main(const struct container *c, const struct child *ch, const struct
 	struct stand_in s = STAND_IN_INIT;
 	int rc;
 
-	if ((rc = prepare(c, ch, proc_fd, &s, err)) < 0 || (rc = request(&s, c, process, err)) < 0)
+	if ((rc = prepare(c, ch, proc_fd, &s, err)) < 0 || (rc = request(s.sock, s.terminal_fd, c, process, err)) < 0)
 		return rc;
 	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
 		return err_sys(err, "clear the parent death signal");

@@ -23,6 +23,15 @@ void vm_exec_describe(const struct spec *spec, const struct ns_process *p,
 		      const struct json_node *from, struct buf *ret);
 
 /*
+ * Without a process that stands for it, where nobody is told a pid and there is no terminal: has the
+ * process started with the caller's streams, and then waits for it, which ends with the caller.
+ * *ret_sock: owned, for vm_exec_wait. signal_fd as supervise_signals has it, *ret_status as supervise.
+ */
+int vm_exec_start(const struct container *c, const struct buf *process, int *ret_sock,
+		  struct err *err) MUST_CHECK;
+int vm_exec_wait(int sock, int signal_fd, int *ret_status, struct err *err) MUST_CHECK;
+
+/*
  * C, its standard streams (or the terminal) in place: has the process started, tells the parent that
  * it is ready, and stands for it. Returns only on failure before that.
  */

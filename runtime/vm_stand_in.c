@@ -53,27 +53,36 @@ int stand_in_leave_streams(struct err *err)
 	return 0;
 }
 
+void stand_in_signal(int sock, enum vm_control_op op, uint32_t number)
+{
+	const struct vm_control_request r = {.op = op, .number = number};
+
+	(void)!vm_control_send(sock, &r, NULL, 0, NULL);
+}
+
 void stand_in_pass_signal(const struct stand_in *s)
 {
-	struct vm_control_request r = {.op = VM_CONTROL_EXEC_SIGNAL};
 	struct signalfd_siginfo si;
 
 	if (read(s->signal_fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
 		return;
-	r.number = si.ssi_signo;
-	if (si.ssi_signo == SIGWINCH && si.ssi_code > 0 && s->terminal_fd >= 0) {
-		r.op = VM_CONTROL_RESIZE;
-		r.number = stand_in_size(s->terminal_fd);
-	}
-	(void)!vm_control_send(s->sock, &r, NULL, 0, NULL);
+	if (si.ssi_signo == SIGWINCH && si.ssi_code > 0 && s->terminal_fd >= 0)
+		stand_in_signal(s->sock, VM_CONTROL_RESIZE, stand_in_size(s->terminal_fd));
+	else
+		stand_in_signal(s->sock, VM_CONTROL_EXEC_SIGNAL, si.ssi_signo);
+}
+
+int stand_in_status(int sock)
+{
+	uint32_t status = SIGKILL; /* of all that is in a machine that ends */
+
+	(void)!vm_control_receive(sock, &status, NULL);
+	return (int)status;
 }
 
 void stand_in_end(const struct stand_in *s)
 {
-	uint32_t status = SIGKILL; /* of all that is in a machine that ends */
-
-	(void)!vm_control_receive(s->sock, &status, NULL);
-	end_as((int)status);
+	end_as(stand_in_status(s->sock));
 }
 
 void stand_in_until_end(const struct stand_in *s)

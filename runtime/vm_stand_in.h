@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "runtime/vm_control.h"
 
 #define STAND_IN_FAILED 255 /* exit status of one that cannot go on, as of hull-vmm */
 
@@ -31,9 +32,13 @@ int stand_in_watch(struct stand_in *s, bool terminal, struct err *err) MUST_CHEC
 uint32_t stand_in_size(int terminal_fd);
 /* The streams are hull-vmm's now: an end of file must not wait for this process. */
 int stand_in_leave_streams(struct err *err) MUST_CHECK;
+/* Tells the machine; number as the operation has it. */
+void stand_in_signal(int sock, enum vm_control_op op, uint32_t number);
+/* The machine has spoken: the status of wait(2) of the process, which may have ended with its machine. */
+int stand_in_status(int sock);
 /* A signal has come: it goes on, or the terminal's size does. */
 void stand_in_pass_signal(const struct stand_in *s);
-/* The machine has spoken: the other process has ended, with that status or with its machine. */
+/* Ends as the other process, when the machine has spoken. */
 void stand_in_end(const struct stand_in *s) __attribute__((noreturn));
 void stand_in_until_end(const struct stand_in *s) __attribute__((noreturn));
 
