@@ -107,19 +107,6 @@ int calls_new(struct vmm *v, struct calls **ret, struct err *err)
 	return loop_add_timer(v->loop, on_timer, calls, &calls->timer, err);
 }
 
-void calls_free(struct calls *calls)
-{
-	struct call *c;
-
-	if (!calls)
-		return;
-	while ((c = calls->first)) {
-		calls->first = c->next;
-		call_free(c);
-	}
-	free(calls);
-}
-
 void calls_make(struct vmm *v, enum proto_op op, const struct buf *body, uint32_t timeout_ms,
 		agent_reply_fn *fn, void *arg)
 {

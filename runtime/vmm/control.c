@@ -388,18 +388,3 @@ void control_oom(struct vmm *v, const char *container)
 		client_free_if_idle(c);
 	}
 }
-
-void control_free(struct control *control)
-{
-	if (!control)
-		return;
-	loop_remove(control->source);
-	while (control->clients) {
-		struct client *c = control->clients;
-
-		control->clients = c->next;
-		client_hang_up(c);
-		client_free(c);
-	}
-	free(control);
-}

@@ -410,29 +410,6 @@ static int set_up(struct vmm *v, struct err *err)
 	return v->o.control_fd < 0 ? 0 : control_new(v, &v->control, err);
 }
 
-static void release(struct vmm *v)
-{
-	/* First, as whoever waits for an answer gets it now. */
-	agent_free(v->agent);
-	v->agent = NULL;
-	resize_free(v->resize);
-	control_free(v->control);
-	members_free(v);
-	trees_free(v->trees);
-	signals_free(v->signals);
-	while (v->processes)
-		process_free(v->processes);
-	calls_free(v->calls);
-	if (v->streams)
-		agent_streams_free(v->streams);
-	recording_free(v);
-	machine_end(&v->machine);
-	network_release(v);
-	messages_free(v->messages);
-	if (v->loop)
-		loop_free(v->loop);
-}
-
 int main(int argc, char **argv)
 {
 	struct vmm v = {
@@ -452,8 +429,10 @@ int main(int argc, char **argv)
 	if (close_others(&v.o, &e) < 0 || open_log(&v.o, &e) < 0 || prepare(&v, &e) < 0 ||
 	    set_up(&v, &e) < 0 || loop_run(v.loop, &e) < 0)
 		vmm_fail(&v, &e);
-	release(&v);
+	/* Whoever waits for an answer gets it now. */
+	agent_free(v.agent);
+	/* The machine, its threads and its file server end with this process: nothing is taken apart. */
 	if (v.failed)
-		return VMM_EXIT_FAILED;
+		_exit(VMM_EXIT_FAILED);
 	end_as(v.status);
 }

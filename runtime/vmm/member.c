@@ -411,13 +411,3 @@ int member_new(struct vmm *v, const char *id, member_fn *fn, void *arg, struct m
 	*ret = m;
 	return 0;
 }
-
-void members_free(struct vmm *v)
-{
-	while (v->members) {
-		struct member *m = v->members;
-
-		v->members = m->next;
-		release(m);
-	}
-}

@@ -80,12 +80,3 @@ const char *messages_panic(struct messages *m)
 	snprintf(m->text, sizeof(m->text), "%s (at %s)", m->panic, m->place);
 	return m->text;
 }
-
-void messages_free(struct messages *m)
-{
-	if (!m)
-		return;
-	fd_close(m->fds[0]);
-	fd_close(m->fds[1]);
-	free(m);
-}

@@ -58,10 +58,3 @@ void network_put(const struct vmm *v, struct buf *request)
 	netconf_encode(v->network, &text);
 	proto_put_bytes(request, PROTO_F_NETWORK, text.data, text.len);
 }
-
-void network_release(struct vmm *v)
-{
-	free(v->network);
-	v->network = NULL;
-	fd_replace(&v->o.network_fd, -1);
-}

@@ -27,6 +27,18 @@ static void on_timer(void *arg, uint32_t events)
 	recording_end(arg);
 }
 
+static void recording_free(struct vmm *v)
+{
+	struct recording *r = v->recording;
+
+	v->recording = NULL;
+	loop_remove(r->timer);
+	fd_close(r->memory_fd);
+	fd_close(r->pagemap_fd);
+	fd_close(r->to_fd);
+	free(r);
+}
+
 void recording_begin(struct vmm *v)
 {
 	const struct snapshot *from = &v->o.restore;
@@ -66,18 +78,4 @@ void recording_end(struct vmm *v)
 	if (working_set_record(vm_memory(v->machine.vm), r->memory_fd, r->pagemap_fd, r->to_fd, &e) < 0)
 		log_debug("%s, going on without", e.msg);
 	recording_free(v);
-}
-
-void recording_free(struct vmm *v)
-{
-	struct recording *r = v->recording;
-
-	if (!r)
-		return;
-	v->recording = NULL;
-	loop_remove(r->timer);
-	fd_close(r->memory_fd);
-	fd_close(r->pagemap_fd);
-	fd_close(r->to_fd);
-	free(r);
 }

@@ -25,10 +25,8 @@ struct resize {
 	struct err why;
 };
 
-void resize_free(struct resize *r)
+static void resize_free(struct resize *r)
 {
-	if (!r)
-		return;
 	r->vmm->resize = NULL;
 	loop_remove(r->timer);
 	free(r);

@@ -101,12 +101,3 @@ int signals_start(struct vmm *v, struct err *err)
 {
 	return loop_add(v->loop, v->signals->fd, EPOLLIN, on_signal, v, &v->signals->source, err);
 }
-
-void signals_free(struct signals *s)
-{
-	if (!s)
-		return;
-	loop_remove(s->source);
-	fd_close(s->fd);
-	free(s);
-}

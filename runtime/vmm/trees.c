@@ -196,28 +196,3 @@ int trees_new(struct vmm *v, struct trees **ret, struct err *err)
 	return loop_add(v->loop, v->machine.files.trees_fd, EPOLLIN, answered, trees,
 			&trees->source, err);
 }
-
-void trees_free(struct trees *trees)
-{
-	if (!trees)
-		return;
-	loop_remove(trees->source);
-	while (trees->first) {
-		struct ask *a = trees->first;
-
-		trees->first = a->next;
-		a->tree->asks--;
-		fd_close(a->fd);
-		if (!a->tree->users)
-			tree_free_if_unused(a->tree);
-		free(a);
-	}
-	while (trees->list) {
-		struct tree *t = trees->list;
-
-		trees->list = t->next;
-		t->users = 0;
-		tree_free_if_unused(t);
-	}
-	free(trees);
-}

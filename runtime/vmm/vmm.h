@@ -126,7 +126,6 @@ int box_watch_files(struct vmm *v, struct err *err) MUST_CHECK; /* their server 
 /* ---- trees.c ---- */
 
 int trees_new(struct vmm *v, struct trees **ret, struct err *err) MUST_CHECK;
-void trees_free(struct trees *t); /* NULL: nothing */
 /* why: NULL when the guest can reach the tree. */
 typedef void tree_fn(void *arg, const struct err *why);
 /*
@@ -172,7 +171,6 @@ void member_resize(struct member *m, uint32_t size);
 void member_leave(struct member *m);
 void member_abandon(struct member *m); /* the same, and its owner hears nothing any more */
 struct member *member_find(struct vmm *v, const char *id);
-void members_free(struct vmm *v);
 
 /* ---- network.c ---- */
 
@@ -181,7 +179,6 @@ int network_load(struct vmm *v, struct err *err) MUST_CHECK; /* from the options
 int network_devices(struct vmm *v, struct machine_net ret[static NETCONF_LINKS_MAX], size_t *ret_n,
 		    struct err *err) MUST_CHECK;
 void network_put(const struct vmm *v, struct buf *request); /* NETWORK */
-void network_release(struct vmm *v);
 
 /* ---- process.c ---- */
 
@@ -223,7 +220,6 @@ void process_put_name(const struct process *p, struct buf *request); /* ID and E
 /* ---- calls.c ---- */
 
 int calls_new(struct vmm *v, struct calls **ret, struct err *err) MUST_CHECK;
-void calls_free(struct calls *c);
 /* As agent_call; what is too many at a time waits its turn. fn is called in any case, once. */
 void calls_make(struct vmm *v, enum proto_op op, const struct buf *body, uint32_t timeout_ms,
 		agent_reply_fn *fn, void *arg);
@@ -238,7 +234,6 @@ bool calls_succeeded(struct vmm *v, const struct err *why);
 /* Blocks all signals, before any thread is made. */
 int signals_new(struct vmm *v, struct signals **ret, struct err *err) MUST_CHECK;
 int signals_start(struct vmm *v, struct err *err) MUST_CHECK; /* the container is there */
-void signals_free(struct signals *s);
 
 /* ---- checkpoint.c ---- */
 
@@ -274,7 +269,6 @@ void warmup_start(struct vmm *v);
 void recording_begin(struct vmm *v); /* before the jail, if nothing is recorded yet */
 void recording_due(struct vmm *v);   /* the container runs */
 void recording_end(struct vmm *v);   /* now, while there is a machine */
-void recording_free(struct vmm *v);
 
 /* ---- resize.c ---- */
 
@@ -291,7 +285,6 @@ typedef void resize_fn(void *arg, const struct resize_undo *undo, const struct e
  */
 int resize_start(struct vmm *v, uint32_t cpus, uint64_t memory, resize_fn *fn, void *arg,
 		 struct err *err) MUST_CHECK;
-void resize_free(struct resize *r); /* NULL: nothing. fn is not called */
 
 /* ---- control.c ---- */
 
@@ -300,7 +293,6 @@ void control_oom(struct vmm *v, const char *container);
 /* Inside there would be no error, and no such memory. resources: a linux.resources object or NULL. */
 int control_check_memory(const struct vmm *v, const struct json_node *resources,
 			 struct err *err) MUST_CHECK;
-void control_free(struct control *c);
 
 /* ---- join.c ---- */
 
@@ -308,10 +300,9 @@ void join_ended(struct vmm *v, const char *container); /* there is no such membe
 
 /* ---- messages.c ---- */
 
-/* *ret_fd is for the guest's serial port, and stays open until messages_free. */
+/* *ret_fd is for the guest's serial port, and stays open. */
 int messages_new(struct messages **ret, int *ret_fd, struct err *err) MUST_CHECK;
 /* The kernel's last word when it was a panic, else NULL. */
 const char *messages_panic(struct messages *m);
-void messages_free(struct messages *m);
 
 #endif
