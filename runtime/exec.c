@@ -361,9 +361,15 @@ static int prepare(struct execution *x, const char *id, struct err *err)
 
 	if (rc < 0)
 		return rc;
-	if ((rc = check_status(x, err)) < 0 ||
-	    (rc = container_config(x->container, &x->spec, err)) < 0 ||
-	    (rc = read_process(x, err)) < 0)
+	if (!x->container->is_vm && x->options->protect &&
+	    (rc = x->options->protect(x->options->protect_arg, err)) < 0)
+		return rc;
+	if ((rc = check_status(x, err)) < 0)
+		return rc;
+	/* The rest is for the guest, which has it. */
+	rc = x->container->is_vm ? container_process_config(x->container, &x->spec, err)
+				 : container_config(x->container, &x->spec, err);
+	if (rc < 0 || (rc = read_process(x, err)) < 0)
 		return rc;
 	x->child.process = &x->process;
 	x->child.seccomp = x->spec->seccomp;
@@ -436,10 +442,10 @@ int container_exec(struct runtime *rt, const char *id, const struct exec_options
 	struct execution x = {.rt = rt, .options = o, .child = CHILD_INIT, .vm_sock = -1};
 	struct supervisor sup = SUPERVISOR_INIT;
 	int status = 0;
-	int rc = o->detach ? 0 : supervise_signals(&sup, err);
+	int rc = prepare(&x, id, err);
 
-	if (rc == 0)
-		rc = prepare(&x, id, err);
+	if (rc == 0 && !o->detach)
+		rc = supervise_signals(&sup, err);
 	if (rc == 0)
 		rc = start(&x, err);
 	if (x.container)

@@ -74,6 +74,8 @@ int container_cgroup(struct container *c, struct cgroup **ret,
 		     struct err *err) MUST_CHECK; /* borrowed */
 int container_config(struct container *c, struct spec **ret,
 		     struct err *err) MUST_CHECK; /* saved copy; spec_free */
+/* The same as spec_parse_saved_process has it. */
+int container_process_config(struct container *c, struct spec **ret, struct err *err) MUST_CHECK;
 int container_check_id(const char *id, struct err *err) MUST_CHECK;
 
 /* Ids below the root, sorted; NULL-terminated, caller frees each and the list. */
@@ -142,6 +144,12 @@ struct exec_options {
 	unsigned int preserve_fds;
 	const char *const *cgroups; /* NULL-terminated "[controller:]path", or NULL */
 	bool ignore_paused;
+	/*
+	 * Called before anything of hull enters the container's namespaces, for its own binary to be out
+	 * of reach there; not for one in a virtual machine. NULL: it need not be. May not return.
+	 */
+	int (*protect)(void *arg, struct err *err);
+	void *protect_arg;
 };
 
 int container_exec(struct runtime *rt, const char *id, const struct exec_options *o,

@@ -171,14 +171,17 @@ static int read_optional(const struct json_node *root, const struct spec_ctx *ct
 	return rc < 0 ? rc : 0;
 }
 
-static int read_all(struct spec *spec, bool saved, struct err *err)
+/* What is read: of a bundle's file, or of the copy of one that was found right. */
+enum part { ALL_OF_BUNDLE, ALL_OF_SAVED, PROCESS_OF_SAVED };
+
+static int read_all(struct spec *spec, enum part part, struct err *err)
 {
 	const struct json_node *root = json_root(spec->doc);
 	const struct spec_ctx ctx = {
 		.arena = &spec->arena,
 		.bundle = spec->bundle,
 		.spaces = &spec->spaces,
-		.saved = saved,
+		.saved = part != ALL_OF_BUNDLE,
 	};
 	int rc = spec_check_object(root, err);
 
@@ -194,6 +197,8 @@ static int read_all(struct spec *spec, bool saved, struct err *err)
 		rc = read_annotations(root, &ctx, spec, err);
 	if (rc == 0)
 		rc = read_process(root, &ctx, spec, err);
+	if (part == PROCESS_OF_SAVED)
+		return rc;
 	if (rc == 0)
 		rc = read_optional(root, &ctx, spec, err);
 	if (rc == 0)
@@ -201,8 +206,8 @@ static int read_all(struct spec *spec, bool saved, struct err *err)
 	return rc;
 }
 
-static int spec_new(const char *bundle, const char *name, const char *text, size_t len, bool saved,
-		    struct spec **ret, struct err *err)
+static int spec_new(const char *bundle, const char *name, const char *text, size_t len,
+		    enum part part, struct spec **ret, struct err *err)
 {
 	struct json *doc = NULL;
 	struct spec *spec;
@@ -213,7 +218,7 @@ static int spec_new(const char *bundle, const char *name, const char *text, size
 	spec = mem_xalloc(sizeof(*spec));
 	spec->doc = doc;
 	spec->bundle = arena_strdup(&spec->arena, bundle);
-	rc = read_all(spec, saved, err);
+	rc = read_all(spec, part, err);
 	if (rc < 0) {
 		spec_free(spec);
 		return rc;
@@ -240,19 +245,26 @@ int spec_load(const char *bundle, const char *file, struct buf *text, struct spe
 	rc = io_read_file(dir_fd, file, JSON_MAX_BYTES, out, err);
 	if (rc < 0)
 		return err_wrap(err, rc, "bundle '%s'", path);
-	return spec_new(path, file, buf_str(out) + start, out->len - start, false, ret, err);
+	return spec_new(path, file, buf_str(out) + start, out->len - start, ALL_OF_BUNDLE, ret,
+			err);
 }
 
 int spec_parse(const char *bundle, const char *name, const char *text, size_t len,
 	       struct spec **ret, struct err *err)
 {
-	return spec_new(bundle, name, text, len, false, ret, err);
+	return spec_new(bundle, name, text, len, ALL_OF_BUNDLE, ret, err);
 }
 
 int spec_parse_saved(const char *bundle, const char *name, const char *text, size_t len,
 		     struct spec **ret, struct err *err)
 {
-	return spec_new(bundle, name, text, len, true, ret, err);
+	return spec_new(bundle, name, text, len, ALL_OF_SAVED, ret, err);
+}
+
+int spec_parse_saved_process(const char *bundle, const char *name, const char *text, size_t len,
+			     struct spec **ret, struct err *err)
+{
+	return spec_new(bundle, name, text, len, PROCESS_OF_SAVED, ret, err);
 }
 
 void spec_free(struct spec *spec)

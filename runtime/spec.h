@@ -106,6 +106,9 @@ int spec_parse(const char *bundle, const char *name, const char *text, size_t le
  */
 int spec_parse_saved(const char *bundle, const char *name, const char *text, size_t len,
 		     struct spec **ret, struct err *err) MUST_CHECK;
+/* The same without hooks, mounts and linux, and what of these belongs to the process. */
+int spec_parse_saved_process(const char *bundle, const char *name, const char *text, size_t len,
+			     struct spec **ret, struct err *err) MUST_CHECK;
 void spec_free(struct spec *spec);
 
 /*

@@ -8,14 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "runtime/vm_config.h"
 
-/* A mount at /, /etc or /etc/passwd, whose content may be the guest's alone. */
-static bool hides_passwd(const struct ns_mount *m)
+/* A mount at /, /etc or /etc/passwd, whose content may be the guest's alone; or what is no mount. */
+static bool hides_passwd(const struct json_node *mount)
 {
-	FREE char *place = path_clean(m->destination);
+	const char *destination = NULL;
+
+	if (json_get_string(mount, "destination", &destination, NULL) <= 0)
+		return true;
+
+	/* a relative one counts from / */
+	FREE char *absolute = mem_xprintf("/%s", destination);
+	FREE char *place = path_clean(absolute);
 
 	return strcmp(place, "/") == 0 || strcmp(place, "/etc") == 0 ||
 	       strcmp(place, "/etc/passwd") == 0;
@@ -27,8 +35,8 @@ char *vm_home(const struct spec *spec, const struct ns_process *p)
 
 	if (spec_annotation(spec, VM_ROOT_IMAGE_ANNOTATION))
 		return NULL;
-	for (size_t i = 0; i < spec->rootfs.n_mounts; i++) {
-		if (hides_passwd(&spec->rootfs.mounts[i]))
+	json_each (mount, json_get(json_root(spec->doc), "mounts")) {
+		if (hides_passwd(mount))
 			return NULL;
 	}
 	/* Without the file: the root may not be where it was, for whoever calls exec. */

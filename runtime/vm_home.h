@@ -6,7 +6,8 @@
 #include "runtime/spec.h"
 
 /*
- * "HOME=DIR" as ns_process_home has it, for p of the container. NULL: p has a HOME, or the guest sees
+ * "HOME=DIR" as ns_process_home has it, for p of the container; of spec it takes no more than
+ * spec_parse_saved_process reads. NULL: p has a HOME, or the guest sees
  * another /etc/passwd than the host and has to look itself. Caller frees.
  */
 char *vm_home(const struct spec *spec, const struct ns_process *p);

@@ -10,6 +10,7 @@
 
 #include "base/parse.h"
 #include "runtime/oci/oci.h"
+#include "runtime/protect.h"
 
 struct exec_command {
 	struct exec_options o;
@@ -94,6 +95,13 @@ static int check_env(struct cli *cli, const struct exec_command *e, struct err *
 	return 0;
 }
 
+static int protect(void *arg, struct err *err)
+{
+	struct cli *cli = arg;
+
+	return protect_self(cli->program_argv, err);
+}
+
 static int read_command(struct cli *cli, struct exec_command *e, struct err *err)
 {
 	if (!e->o.process_file && cli->args.n < 2)
@@ -105,6 +113,8 @@ static int read_command(struct cli *cli, struct exec_command *e, struct err *err
 	e->o.env = e->env.items;
 	e->o.caps = e->caps.items;
 	e->o.cgroups = e->cgroups.items;
+	e->o.protect = protect;
+	e->o.protect_arg = cli;
 	return 0;
 }
 

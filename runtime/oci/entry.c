@@ -21,6 +21,7 @@
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #ifndef __clang__
 /* A loop that looks like memset or strlen must not become a call of it. */
@@ -31,6 +32,7 @@
 #define MAX_ENV    1024
 #define PAGE       4096l
 #define STACK_USED (6 * PAGE) /* by most commands */
+#define GUESSES    8          /* words of exec, options of its own among them, that may be the id */
 
 /* Where ld(1) puts the program's first byte. */
 extern const ElfW(Ehdr) __executable_start __attribute__((visibility("hidden")));
@@ -85,14 +87,57 @@ static bool begins(const char *s, const char *with)
 	return !*with;
 }
 
-/* Any argument that may be such a command; to be protected without need does no harm. */
-static bool enters_container(char *const *argv)
+enum entered { ENTERS_NOTHING, ENTERS_CONTAINER, ENTERS_MACHINE };
+
+/* Appends s and returns where the string ends then; NULL: there is no room. */
+static char *append(char *to, const char *end, const char *s)
 {
-	for (; *argv; argv++) {
-		if (equal(*argv, "create") || equal(*argv, "run") || equal(*argv, "exec"))
-			return true;
+	while (to && *s) {
+		if (to == end - 1)
+			return NULL;
+		*to++ = *s++;
 	}
-	return false;
+	if (to)
+		*to = '\0';
+	return to;
+}
+
+/* The socket of a virtual machine lies in its container's directory (vm_control.h). */
+static bool has_machine(const char *root, const char *id)
+{
+	char path[1024];
+	const char *end = path + sizeof(path);
+	char *to = append(path, end, root);
+
+	to = append(to, end, "/");
+	to = append(to, end, id);
+	to = append(to, end, "/vm.sock");
+	return to && call(SYS_access, (long)path, F_OK, 0, 0, 0) == 0;
+}
+
+/*
+ * Any argument that may be such a command; to be protected without need does no harm. Nor is it missed
+ * after a wrong guess at a machine, where nothing is entered: exec asks for it when it knows.
+ */
+static enum entered looks_like(char *const *argv)
+{
+	const char *root = "/run/hull";
+	unsigned int left = GUESSES;
+	bool exec = false;
+
+	for (; *argv; argv++) {
+		if (equal(*argv, "create") || equal(*argv, "run"))
+			return ENTERS_CONTAINER;
+		if (begins(*argv, "--root="))
+			root = *argv + sizeof("--root=") - 1;
+		else if (equal(*argv, "--root") && argv[1])
+			root = *++argv;
+		else if (equal(*argv, "exec"))
+			exec = true;
+		else if (exec && **argv != '-' && left && left-- && has_machine(root, *argv))
+			return ENTERS_MACHINE;
+	}
+	return exec ? ENTERS_CONTAINER : ENTERS_NOTHING;
 }
 
 /* Fills env with envp and the directory of the binary. False: too many, or no directory. */
@@ -163,9 +208,12 @@ __attribute__((used)) void entry_protect(long *stack)
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
 	char *const *argv = (char *const *)(stack + 1);
 	char *const *envp = argv + stack[0] + 1;
+	const enum entered entered = looks_like(argv);
 	long exe, clone;
 
-	if (!enters_container(argv))
+	if (entered == ENTERS_MACHINE)
+		populate((const char *)stack);
+	if (entered != ENTERS_CONTAINER)
 		return;
 	exe = call(SYS_open, (long)"/proc/self/exe", O_RDONLY | O_CLOEXEC, 0, 0, 0);
 	if (exe < 0)

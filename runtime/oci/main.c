@@ -36,7 +36,7 @@ static const struct command commands[] = {
 	{"state", cmd_state, "print the state of a container", 0},
 	{"kill", cmd_kill, "send a signal to a container", 0},
 	{"delete", cmd_delete, "delete a container and what it holds", 0},
-	{"exec", cmd_exec, "run another process in a container", COMMAND_ENTERS},
+	{"exec", cmd_exec, "run another process in a container", COMMAND_MAY_ENTER},
 	{"ps", cmd_ps, "show the processes of a container", 0},
 	{"list", cmd_list, "list containers", 0},
 	{"pause", cmd_pause, "suspend all processes of a container", 0},
@@ -272,8 +272,10 @@ static int run_program(struct cli *cli, int argc, char **argv, struct err *err)
 		rc = protect_self(argv, err);
 		if (rc)
 			return rc;
-		populate_heap();
 	}
+	if (cli->command->flags & (COMMAND_ENTERS | COMMAND_MAY_ENTER))
+		populate_heap();
+	cli->program_argv = argv;
 	cli->argc = (int)words.n;
 	cli->argv = words.argv;
 	return cli->command->fn(cli, err);

@@ -29,6 +29,7 @@ struct cli {
 	struct cli_globals globals;
 	int argc; /* the command's own words; argv[0] is its name */
 	char **argv;
+	char **program_argv;
 	struct arena arena;    /* lives until exit */
 	struct opt_words args; /* positional arguments, after cli_options */
 	bool usage_error;      /* the command line itself is wrong */
@@ -42,6 +43,7 @@ enum command_flags {
 		1 << 0, /* makes a container: the state root is made, the cgroup driver decided */
 	COMMAND_HIDDEN = 1 << 1, /* not in the help text */
 	COMMAND_ENTERS = 1 << 2, /* enters a container: the own binary is protected first */
+	COMMAND_MAY_ENTER = 1 << 3, /* the same, but the command has it protected when it does */
 };
 
 struct command {
