@@ -126,7 +126,7 @@ static enum entered looks_like(char *const *argv)
 	bool exec = false;
 
 	for (; *argv; argv++) {
-		if (equal(*argv, "create") || equal(*argv, "run"))
+		if (equal(*argv, "create") || equal(*argv, "run") || equal(*argv, "restore"))
 			return ENTERS_CONTAINER;
 		if (begins(*argv, "--root="))
 			root = *argv + sizeof("--root=") - 1;
