@@ -51,9 +51,15 @@ static int kick_signal(void)
 int vcpu_signal_set_up(struct err *err)
 {
 	struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+	sigset_t mask;
+	int rc;
 
 	sigemptyset(&sa.sa_mask);
-	return sigaction(kick_signal(), &sa, NULL) < 0 ? err_sys(err, "sigaction") : 0;
+	/* With the first handler musl lets its own signals through. */
+	(void)sys_sigmask(SIG_SETMASK, NULL, &mask);
+	rc = sigaction(kick_signal(), &sa, NULL) < 0 ? err_sys(err, "sigaction") : 0;
+	(void)sys_sigmask(SIG_SETMASK, &mask, NULL);
+	return rc;
 }
 
 int vcpu_new(struct vm *vm, unsigned int index, struct vcpu *ret, struct err *err)
