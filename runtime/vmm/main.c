@@ -431,7 +431,9 @@ int main(int argc, char **argv)
 		vmm_fail(&v, &e);
 	/* Whoever waits for an answer gets it now. */
 	agent_free(v.agent);
-	/* The machine, its threads and its file server end with this process: nothing is taken apart. */
+	/* Engines unmount what it serves when this process has ended. */
+	fsd_server_end(&v.machine.files);
+	/* The machine and its threads end with this process: nothing is taken apart. */
 	if (v.failed)
 		_exit(VMM_EXIT_FAILED);
 	end_as(v.status);
