@@ -417,12 +417,11 @@ int ns_process_credentials(const struct ns_process *p, const struct ns_seccomp_f
  */
 int ns_process_find(const struct ns_process *p, char **ret, struct err *err) MUST_CHECK;
 
-/*
- * C with root "/", P with the container's root directory: gives "HOME=DIR" from /etc/passwd ("/" without
- * an entry), or NULL when env has a HOME. -errno of a file that cannot be read: *ret is "HOME=/" then.
- * Caller frees *ret.
- */
-int ns_process_home(const char *root, const struct ns_process *p, char **ret) MUST_CHECK;
+/* C: "HOME=DIR" from the container's /etc/passwd, or NULL when env has a HOME. Caller frees. */
+char *ns_process_home(const struct ns_process *p);
+/* The same from the text of such a file, which is taken to pieces, or NULL; "/" without an entry. */
+char *ns_home_of(char *passwd, uint32_t uid);
+#define NS_PASSWD_MAX (16u << 20) /* bytes of it that are read */
 
 /* The last value of NAME in env (NULL-terminated "NAME=value" strings) or NULL. */
 const char *ns_env_get(const char *const *env, const char *name);

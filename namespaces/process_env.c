@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What the container's own files say about its process: which file args[0] is, and where its user
- * is at home. Both are read inside the new root. /etc/passwd is read by hand, because NSS would
+ * is at home. Both are read inside the new root, but for a virtual machine (vm_home.c). /etc/passwd is read by hand, because NSS would
  * load the image's libraries into the runtime (CVE-2019-14271), and only ever searched for a
  * number: a uid given as a number is never taken for a name (CVE-2016-3697).
  */
@@ -20,8 +20,6 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/path.h"
-
-#define PASSWD_MAX_BYTES (16u << 20)
 
 const char *ns_env_get(const char *const *env, const char *name)
 {
@@ -125,9 +123,9 @@ static char *passwd_home(char *line, uint32_t uid)
 }
 
 /* O_NONBLOCK: an image may have put a FIFO there. */
-static int read_passwd(const char *root, struct buf *text)
+static int read_passwd(struct buf *text)
 {
-	CLOSE_FD int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLOSE_FD int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CLOSE_FD int fd = -1;
 	struct stat st;
 
@@ -138,22 +136,23 @@ static int read_passwd(const char *root, struct buf *text)
 		return fd;
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return -EINVAL;
-	return io_read_all(fd, "/etc/passwd", PASSWD_MAX_BYTES, text, NULL);
+	return io_read_all(fd, "/etc/passwd", NS_PASSWD_MAX, text, NULL);
 }
 
-int ns_process_home(const char *root, const struct ns_process *p, char **ret)
+char *ns_home_of(char *passwd, uint32_t uid)
+{
+	char *line, *found = NULL;
+
+	while (!found && (line = strsep(&passwd, "\n")))
+		found = passwd_home(line, uid);
+	return mem_xprintf("HOME=%s", found && *found ? found : "/");
+}
+
+char *ns_process_home(const struct ns_process *p)
 {
 	BUF text = BUF_INIT;
-	char *rest, *line, *found = NULL;
-	int rc;
 
-	*ret = NULL;
 	if (ns_env_get(p->env, "HOME"))
-		return 0;
-	rc = read_passwd(root, &text);
-	rest = rc == 0 ? text.data : NULL;
-	while (!found && (line = strsep(&rest, "\n")))
-		found = passwd_home(line, p->uid);
-	*ret = mem_xprintf("HOME=%s", found && *found ? found : "/");
-	return rc;
+		return NULL;
+	return ns_home_of(read_passwd(&text) == 0 ? text.data : NULL, p->uid);
 }

@@ -81,10 +81,9 @@ static void set_env(char **env, size_t *n, char *variable)
 static void make_env(struct launch *l)
 {
 	const char *const *given = l->process->env;
-	char *home = NULL;
+	char *home = ns_process_home(l->process);
 	size_t n = 0;
 
-	(void)!ns_process_home("/", l->process, &home);
 	while (given && given[n])
 		n++;
 	l->env = mem_xcalloc(n + 5, sizeof(*l->env));

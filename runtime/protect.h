@@ -8,8 +8,8 @@
 /*
  * Makes sure that writing through /proc/PID/exe of this process cannot change the binary on the host
  * (CVE-2019-5736), by executing it again from a read-only clone when it is not protected yet. Called
- * first thing by the commands that enter a container; returns 0 in the protected program. argv is
- * the program's own.
+ * first thing by the commands that enter a container, and by exec when it knows that it will; returns 0
+ * in the protected program. argv is the program's own.
  */
 int protect_self(char *const argv[], struct err *err) MUST_CHECK;
 

@@ -213,10 +213,19 @@ static void write_root(const struct spec *spec, const struct vm_place *place, st
 	json_w_end(w);
 }
 
-static void write_process(const struct spec *spec, const struct json_node *process,
-			  struct json_writer *w)
+/* Hooks that run on the host before the guest has the configuration in its hands. */
+static bool may_change_root(const struct json_node *hooks)
 {
-	FREE char *home = spec->has_process ? vm_home(spec, &spec->process) : NULL;
+	return json_get(hooks, "prestart") || json_get(hooks, "createRuntime") ||
+	       json_get(hooks, "createContainer");
+}
+
+static void write_process(const struct spec *spec, const struct json_node *process,
+			  const struct json_node *hooks, struct json_writer *w)
+{
+	FREE char *home = spec->has_process && !may_change_root(hooks)
+				  ? vm_home(spec, &spec->process)
+				  : NULL;
 
 	if (!home) {
 		if (process)
@@ -246,7 +255,7 @@ int vm_config_for_guest(const struct spec *spec, const struct vm_place *place, s
 	copy_members(w, root,
 		     (const char *const[]){"process", "root", "mounts", "hooks", "linux", "vm",
 					   "annotations", NULL});
-	write_process(spec, json_get(root, "process"), w);
+	write_process(spec, json_get(root, "process"), hooks, w);
 	write_annotations(json_get(root, "annotations"), w);
 	write_root(spec, place, w);
 	rc = write_mounts(spec, place, json_get(root, "mounts"), w, err);

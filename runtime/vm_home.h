@@ -6,7 +6,7 @@
 #include "runtime/spec.h"
 
 /*
- * "HOME=DIR" as ns_process_home has it, for p of the container; of spec it takes no more than
+ * "HOME=DIR" as ns_home_of has it, for p of the container; of spec it takes no more than
  * spec_parse_saved_process reads. NULL: p has a HOME, or the guest sees
  * another /etc/passwd than the host and has to look itself. Caller frees.
  */

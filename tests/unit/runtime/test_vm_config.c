@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "runtime/isolation.h"
@@ -486,9 +489,51 @@ static void test_home(void **state)
 
 		check_home(root, mounts, "none");
 	}
+	check_home(root, ",'hooks':{'createRuntime':[{'path':'/x'}]}", "none");
+	check_home(root, ",'hooks':{'startContainer':[{'path':'/x'}]}", "/their/root");
 	put_passwd(root, "other:x:1:1::/other:/bin/sh\n");
 	check_home(root, "", "/");
 	assert_true(unlink(path) == 0 && rmdir(etc) == 0 && rmdir(root) == 0);
+}
+
+static void check_not_opened(const char *root, const char *path)
+{
+	CLOSE_FD int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	char events[512];
+
+	assert_true(watch >= 0 && inotify_add_watch(watch, path, IN_OPEN) >= 0);
+	check_home(root, "", "none");
+	assert_true(read(watch, events, sizeof(events)) < 0 && errno == EAGAIN);
+}
+
+/* What an image may have there: only a file of its own is opened. */
+static void test_home_of_a_hostile_image(void **state)
+{
+	char root[] = "/tmp/hull-test-XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+
+	FREE char *etc = mem_xprintf("%s/etc", root);
+	FREE char *path = mem_xprintf("%s/etc/passwd", root);
+	FREE char *own = mem_xprintf("%s/own", root);
+
+	put_passwd(root, "root:x:0:0::/their/root:/bin/sh\n");
+	assert_true(rename(path, own) == 0 && symlink("../own", path) == 0);
+	check_home(root, "", "none");
+	assert_true(unlink(path) == 0 && symlink("/etc/passwd", path) == 0);
+	check_home(root, "", "none");
+	assert_true(unlink(path) == 0 && mkfifo(path, 0600) == 0);
+	check_not_opened(root, path);
+	if (geteuid() == 0) {
+		assert_true(unlink(path) == 0 && mknod(path, S_IFCHR | 0600, makedev(1, 3)) == 0);
+		check_not_opened(root, path);
+	}
+	assert_true(unlink(path) == 0 && rename(own, path) == 0);
+	check_home(root, "", "/their/root");
+	assert_true(unlink(path) == 0 && rmdir(etc) == 0 && symlink("/etc", etc) == 0);
+	check_home(root, "", "none");
+	assert_true(unlink(etc) == 0 && rmdir(root) == 0);
 }
 
 int main(void)
@@ -497,6 +542,7 @@ int main(void)
 		cmocka_unit_test(test_paths_are_of_the_share),
 		cmocka_unit_test(test_paths_in_a_pod),
 		cmocka_unit_test(test_home),
+		cmocka_unit_test(test_home_of_a_hostile_image),
 		cmocka_unit_test(test_refused_in_a_pod),
 		cmocka_unit_test(test_hooks_that_are_the_guests),
 		cmocka_unit_test(test_the_guests_isolation),
