@@ -55,24 +55,29 @@ killed_at() { # NAME N COMMAND...
 # sweep STEP COMMAND...: runs STEP, which does everything around one kill, for every call of the
 # command.  $KILL is then what to put before the command.
 sweep() {
-	local step=$1 name n total=0
+	local step=$1 name n total=0 try met
 
 	while read -r name n; do
 		KILL=(killed_at "$name" "$n")
-		"$step" || {
-			echo "when killed before call $n of $name"
-			return 1
-		}
+		met=$KILLED
+		for try in 1 2 3; do
+			"$step" || {
+				echo "when killed before call $n of $name, try $try"
+				return 1
+			}
+			[[ $KILLED == "$met" ]] || break
+		done
 		total=$((total + 1))
 	done <"$T/calls"
 	equal "$total" "$(wc -l <"$T/calls")"
-	[[ $KILLED -gt 15 ]] || {
+	# Some calls depend on timing, but most do not.
+	[[ $KILLED -ge $((total * 3 / 4)) ]] || {
 		echo "only $KILLED of $total kills met their call"
 		return 1
 	}
 }
 
-# Some calls depend on timing: how often one waits for a process that dies, for instance.
+# How often one waits for a process that dies, for instance, is another number each time.
 made_fewer_calls() { # NAME N
 	local made
 
