@@ -439,6 +439,34 @@ static void test_process_of_an_exec(void **state)
 	arena_release(&arena);
 }
 
+/* What exec reads of a saved configuration is all that it describes a process by. */
+static void test_process_without_the_rest(void **state)
+{
+	FREE char *text = spec_case_text(
+		"{" ROOT ",'process':{'args':['a','b'],'cwd':'/x','env':['A=b'],'user':{'uid':7,'gid':8},"
+		"'capabilities':{'bounding':['CAP_KILL']},'oomScoreAdj':5},'mounts':[{'destination':"
+		"'/proc','type':'proc'}],'annotations':{'k':'v'},'linux':{'namespaces':" OWN "}}",
+		NULL, NULL);
+	SPEC *all = NULL, *process = NULL;
+	struct err err = ERR_INIT;
+	BUF of_all = BUF_INIT, of_process = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(
+		spec_parse_saved(BUNDLE, "config.json", text, strlen(text), &all, &err), 0);
+	assert_int_equal(spec_parse_saved_process(BUNDLE, "config.json", text, strlen(text),
+						  &process, &err),
+			 0);
+	assert_true(all->rootfs.n_mounts == 1 && process->rootfs.n_mounts == 0);
+	assert_string_equal(process->rootfs.path, all->rootfs.path);
+	assert_string_equal(spec_annotation(process, "k"), "v");
+	vm_exec_describe(all, &all->process, json_get(json_root(all->doc), "process"), &of_all);
+	vm_exec_describe(process, &process->process, json_get(json_root(process->doc), "process"),
+			 &of_process);
+	assert_string_equal(buf_str(&of_process), buf_str(&of_all));
+	assert_non_null(strstr(buf_str(&of_all), "CAP_KILL"));
+}
+
 /* ---- HOME, where the host's /etc/passwd is the guest's ---- */
 
 static void put_passwd(const char *root, const char *line)
@@ -541,6 +569,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths_are_of_the_share),
 		cmocka_unit_test(test_paths_in_a_pod),
+		cmocka_unit_test(test_process_without_the_rest),
 		cmocka_unit_test(test_home),
 		cmocka_unit_test(test_home_of_a_hostile_image),
 		cmocka_unit_test(test_refused_in_a_pod),
