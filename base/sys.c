@@ -69,6 +69,7 @@ void sys_sigfillset(sigset_t *set)
 
 int sys_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
+	/* the size of the kernel's sigset_t */
 	return (int)syscall(SYS_rt_sigprocmask, how, set, old, (size_t)8);
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What the container's own files say about its process: which file args[0] is, and where its user
- * is at home. Both are read inside the new root, but for a virtual machine (vm_home.c). /etc/passwd is read by hand, because NSS would
- * load the image's libraries into the runtime (CVE-2019-14271), and only ever searched for a
- * number: a uid given as a number is never taken for a name (CVE-2016-3697).
+ * is at home. Both are read inside the new root, but for a virtual machine (vm_home.c). /etc/passwd
+ * is read by hand, because NSS would load the image's libraries into the runtime (CVE-2019-14271),
+ * and only ever searched for a number: a uid given as a number is never taken for a name
+ * (CVE-2016-3697).
  */
 #include "namespaces/namespaces.h"
 

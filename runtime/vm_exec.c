@@ -201,7 +201,8 @@ int vm_exec_main(const struct container *c, const struct child *ch, const struct
 	struct stand_in s = STAND_IN_INIT;
 	int rc;
 
-	if ((rc = prepare(c, ch, proc_fd, &s, err)) < 0 || (rc = request(s.sock, s.terminal_fd, c, process, err)) < 0)
+	if ((rc = prepare(c, ch, proc_fd, &s, err)) < 0 ||
+	    (rc = request(s.sock, s.terminal_fd, c, process, err)) < 0)
 		return rc;
 	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
 		return err_sys(err, "clear the parent death signal");

@@ -7,8 +7,8 @@
 
 /*
  * "HOME=DIR" as ns_home_of has it, for p of the container; of spec it takes no more than
- * spec_parse_saved_process reads. NULL: p has a HOME, or the guest sees
- * another /etc/passwd than the host and has to look itself. Caller frees.
+ * spec_parse_saved_process reads. NULL: p has a HOME, or the guest sees another /etc/passwd than the
+ * host and has to look itself. Caller frees.
  */
 char *vm_home(const struct spec *spec, const struct ns_process *p);
 
