@@ -1,49 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A connection is a stranger until it has said a token, and there are few of them. Then relays carry the bytes, both ways with back-pressure, so that a guest that floods a
- * stream nobody reads fills one buffer.
+ * A stream is a socket pair: one end is the device's, which connects it to the guest, and relays carry
+ * the bytes at the other, both ways with back-pressure, so that a guest that floods a stream nobody
+ * reads fills one buffer.
  */
 #include "microvm/agent_stream.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/relay.h"
+#include "microvm/proto.h"
+#include "microvm/virtio/vsock.h"
 
-struct stranger {
-	struct stranger *next;
-	struct agent_streams *set;
-	int fd;
-	struct loop_source *source;
-	uint8_t token[PROTO_TOKEN_LEN];
-	size_t n;
-};
+/* Of the host's side, from the first to the one before the last, then the first again. */
+#define FIRST_PORT (1u << 30)
+#define LAST_PORT  (1u << 31)
 
 struct agent_stream {
 	struct agent_stream *next;
 	struct agent_streams *set;
-	uint8_t token[PROTO_TOKEN_LEN];
-	bool connected, ended;
-	int from, to, fd;
+	bool ended;
+	int fd;
 	struct relay *in, *out; /* to the guest, from the guest */
-	uint64_t sent; /* once in has ended */
-	bool settles;
-	uint64_t settle;
+	uint64_t sent;          /* once in has ended */
 	agent_stream_fn *fn;
 	void *arg;
 };
 
 struct agent_streams {
 	struct loop *loop;
+	int requests_fd;
+	uint32_t next_port;
 	struct agent_stream *streams;
-	struct stranger *strangers; /* newest first */
-	unsigned int n_strangers;
 };
 
 /* ---- streams ---- */
@@ -53,8 +46,6 @@ static void stream_close(struct agent_stream *s)
 	relay_free(s->in);
 	relay_free(s->out);
 	s->in = s->out = NULL;
-	fd_replace(&s->from, -1);
-	fd_replace(&s->to, -1);
 	fd_replace(&s->fd, -1);
 }
 
@@ -75,8 +66,6 @@ static void in_ended(void *arg, enum relay_end how, int error)
 	s->sent = relay_carried(s->in);
 	relay_free(s->in);
 	s->in = NULL;
-	/* whoever writes to it shall see that nobody reads */
-	fd_replace(&s->from, -1);
 	if (s->out)
 		(void)shutdown(s->fd, SHUT_WR);
 	else
@@ -97,57 +86,62 @@ static void settled(void *arg)
 	s->fn(s->arg, AGENT_STREAM_SETTLED);
 }
 
-static int start(struct agent_stream *s, int fd, struct err *err)
+/* Asks for the connection of remote, which is the device's then, also on failure. */
+static int request(struct agent_streams *set, int remote, uint32_t *ret_port, struct err *err)
+{
+	const struct vsock_request r = {PROTO_PORT_STREAM, set->next_port, remote};
+
+	if (write(set->requests_fd, &r, sizeof(r)) != (ssize_t)sizeof(r)) {
+		int rc = err_sys(err, "ask for a connection to the guest");
+
+		fd_close(remote);
+		return rc;
+	}
+	if (++set->next_port == LAST_PORT)
+		set->next_port = FIRST_PORT;
+	*ret_port = r.host_port;
+	return 0;
+}
+
+static int start(struct agent_stream *s, int from, int to, uint32_t *ret_port, struct err *err)
 {
 	struct loop *l = s->set->loop;
-	int rc = 0;
+	int pair[2], rc = 0;
 
-	s->connected = true;
-	s->fd = fd;
-	if (s->to >= 0)
-		rc = relay_new(l, s->fd, s->to, out_ended, s, &s->out, err);
-	if (rc == 0 && s->from >= 0)
-		rc = relay_new(l, s->from, s->fd, in_ended, s, &s->in, err);
-	if (rc == 0 && s->out && s->settles)
-		relay_at(s->out, s->settle, settled, s);
-	/* the relays have their own */
-	fd_replace(&s->from, -1);
-	fd_replace(&s->to, -1);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return err_sys(err, "socketpair");
+	s->fd = pair[0];
+	if ((rc = request(s->set, pair[1], ret_port, err)) < 0)
+		return rc;
+	if (to >= 0)
+		rc = relay_new(l, s->fd, to, out_ended, s, &s->out, err);
+	if (rc == 0 && from >= 0)
+		rc = relay_new(l, from, s->fd, in_ended, s, &s->in, err);
 	return rc;
 }
 
-static struct agent_stream *find(struct agent_streams *set, const uint8_t *token)
-{
-	for (struct agent_stream *s = set->streams; s; s = s->next) {
-		if (!s->connected && memcmp(s->token, token, PROTO_TOKEN_LEN) == 0)
-			return s;
-	}
-	return NULL;
-}
-
 int agent_stream_new(struct agent_streams *set, int from, int to, agent_stream_fn *fn, void *arg,
-		     uint8_t ret_token[static PROTO_TOKEN_LEN], struct agent_stream **ret,
-		     struct err *err)
+		     uint32_t *ret_port, struct agent_stream **ret, struct err *err)
 {
+	/* the relays have their own */
+	CLOSE_FD int own_from = from;
+	CLOSE_FD int own_to = to;
 	struct agent_stream *s = mem_xalloc(sizeof(*s));
+	int rc;
 
 	*s = (struct agent_stream){
 		.next = set->streams,
 		.set = set,
-		.from = from,
-		.to = to,
 		.fd = -1,
 		.fn = fn,
 		.arg = arg,
 	};
 	set->streams = s;
-	if (getrandom(s->token, sizeof(s->token), 0) != (ssize_t)sizeof(s->token)) {
-		int rc = err_sys(err, "getrandom");
-
+	rc = start(s, own_from, own_to, ret_port, err);
+	if (rc < 0) {
 		agent_stream_free(s);
 		return rc;
 	}
-	memcpy(ret_token, s->token, sizeof(s->token));
 	*ret = s;
 	return 0;
 }
@@ -177,8 +171,6 @@ void agent_stream_settle(struct agent_stream *s, uint64_t bytes)
 {
 	if (bytes == AGENT_STREAM_ALL)
 		return;
-	s->settles = true;
-	s->settle = bytes;
 	if (s->out)
 		relay_at(s->out, bytes, settled, s);
 }
@@ -188,87 +180,23 @@ bool agent_stream_has_ended(const struct agent_stream *s)
 	return s->ended;
 }
 
-/* ---- strangers ---- */
-
-static void stranger_free(struct stranger *x)
-{
-	struct stranger **at = &x->set->strangers;
-
-	while (*at != x)
-		at = &(*at)->next;
-	*at = x->next;
-	x->set->n_strangers--;
-	loop_remove(x->source);
-	fd_close(x->fd);
-	free(x);
-}
-
-static void introduce(struct stranger *x)
-{
-	struct agent_stream *s = find(x->set, x->token);
-	int fd = s ? fd_take(&x->fd) : -1;
-
-	loop_remove(x->source);
-	x->source = NULL;
-	stranger_free(x);
-	if (s && start(s, fd, NULL) < 0)
-		stream_end(s);
-}
-
-static void stranger_event(void *arg, uint32_t events)
-{
-	struct stranger *x = arg;
-
-	(void)events;
-	for (;;) {
-		ssize_t n = recv(x->fd, x->token + x->n, sizeof(x->token) - x->n, MSG_DONTWAIT);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return;
-		if (n <= 0) {
-			stranger_free(x);
-			return;
-		}
-		x->n += (size_t)n;
-		if (x->n == sizeof(x->token)) {
-			introduce(x);
-			return;
-		}
-	}
-}
-
-static void forget_oldest(struct agent_streams *set)
-{
-	struct stranger *x = set->strangers;
-
-	while (x->next)
-		x = x->next;
-	stranger_free(x);
-}
-
-void agent_stream_connected(struct agent_streams *set, int fd)
-{
-	struct stranger *x = mem_xalloc(sizeof(*x));
-
-	if (set->n_strangers >= AGENT_STRANGERS_MAX)
-		forget_oldest(set);
-	*x = (struct stranger){.next = set->strangers, .set = set, .fd = fd};
-	set->strangers = x;
-	set->n_strangers++;
-	if (fd_set_nonblock(fd, 1, NULL) < 0 ||
-	    loop_add(set->loop, fd, EPOLLIN, stranger_event, x, &x->source, NULL) < 0)
-		stranger_free(x);
-}
-
 /* ---- the set ---- */
 
-struct agent_streams *agent_streams_new(struct loop *l)
+struct agent_streams *agent_streams_new(struct loop *l, int requests_fd)
 {
 	struct agent_streams *set = mem_xalloc(sizeof(*set));
+	uint32_t any = 0;
 
-	set->loop = l;
+	/*
+	 * A guest that was saved still has sockets of connections to the host that it had then. They are
+	 * reset, but until its agent closes them the kernel takes what comes from their ports for theirs.
+	 */
+	(void)!getrandom(&any, sizeof(any), 0);
+	*set = (struct agent_streams){
+		.loop = l,
+		.requests_fd = requests_fd,
+		.next_port = FIRST_PORT + any % (LAST_PORT - FIRST_PORT),
+	};
 	return set;
 }
 
@@ -276,8 +204,6 @@ void agent_streams_free(struct agent_streams *set)
 {
 	if (!set)
 		return;
-	while (set->strangers)
-		stranger_free(set->strangers);
 	while (set->streams)
 		agent_stream_free(set->streams);
 	free(set);

@@ -114,6 +114,7 @@ static const struct confine_rule main_loop[] = {
 	CONFINE_ALWAYS(close),
 	CONFINE_ALWAYS(mremap),
 	/* streams, the control socket, the agent */
+	CONFINE_IS(socketpair, 0, AF_UNIX),
 	CONFINE_ALWAYS(read),
 	CONFINE_ALWAYS(readv),
 	CONFINE_ALWAYS(preadv2),
@@ -132,7 +133,7 @@ static const struct confine_rule main_loop[] = {
 	CONFINE_IF(dup2, 1, ~3ull, 0), /* dup3(2) of musl without flags */
 	CONFINE_ALWAYS(fstat),
 	CONFINE_IS(newfstatat, 3, AT_EMPTY_PATH), /* fstat(3) */
-	CONFINE_ALWAYS(getrandom),                /* tokens of streams */
+	CONFINE_ALWAYS(getrandom),                /* for the guest, at HELLO */
 	/* a terminal: it is made raw, its size is the guest's */
 	CONFINE_IOCTL(TCGETS),
 	CONFINE_IOCTL(TCSETS),

@@ -53,23 +53,6 @@ static int add_files(struct machine *m, const struct machine_config *c, struct e
 	return rc < 0 ? rc : vm_add_device(m->vm, d, err);
 }
 
-static int add_sockets(struct machine *m, const struct machine_config *c, struct err *err)
-{
-	const struct vsock_config config = {
-		.guest_cid = MACHINE_GUEST_CID,
-		.connect = c->connect,
-		.arg = c->arg,
-		.listen_fd = -1,
-	};
-	struct virtio_device *d = NULL;
-	struct virtio_host host;
-	int rc = vm_device_host(m->vm, &host, NULL, err);
-
-	if (rc == 0)
-		rc = virtio_vsock_new(&host, &config, &d, err);
-	return rc < 0 ? rc : vm_add_device(m->vm, d, err);
-}
-
 static int add_entropy(struct machine *m, struct err *err)
 {
 	struct virtio_device *d = NULL;
@@ -106,6 +89,30 @@ static int borrow(int fd, struct err *err)
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 
 	return own < 0 ? err_sys(err, "duplicate a device's descriptor") : own;
+}
+
+static int add_sockets(struct machine *m, const struct machine_config *c, struct err *err)
+{
+	struct vsock_config config = {
+		.guest_cid = MACHINE_GUEST_CID,
+		.connect = c->connect,
+		.arg = c->arg,
+		.requests_fd = -1,
+	};
+	struct virtio_device *d = NULL;
+	struct virtio_host host;
+	int rc = vm_device_host(m->vm, &host, NULL, err);
+
+	if (rc == 0 && c->requests_fd >= 0)
+		rc = config.requests_fd = borrow(c->requests_fd, err);
+	if (rc < 0)
+		return rc;
+	rc = virtio_vsock_new(&host, &config, &d, err);
+	if (rc < 0) {
+		fd_close(config.requests_fd);
+		return rc;
+	}
+	return vm_add_device(m->vm, d, err);
 }
 
 static int add_disk(struct machine *m, const struct machine_disk *disk, struct err *err)

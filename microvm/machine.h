@@ -49,6 +49,7 @@ struct machine_config {
 	/* The guest connects to a port of the host, see vsock.h. */
 	int (*connect)(void *arg, uint32_t port);
 	void *arg;
+	int requests_fd; /* the host connects to a port of the guest, see vsock.h; borrowed; -1 */
 	bool jailed; /* the jail (jail.h) is entered before the guest runs */
 	const struct machine_disk *disks;
 	size_t n_disks;

@@ -10,8 +10,9 @@
  *
  * The guest connects to the host's port PROTO_PORT_CONTROL as soon as it runs and sends HELLO; what
  * else there is comes after its answer. A request that is not known is answered with ENOSYS. Each
- * standard stream of a process is a connection of its own, guest to host, port PROTO_PORT_STREAM:
- * PROTO_TOKEN_LEN bytes that the host gave with CREATE or EXEC, then the stream's bytes and nothing
+ * standard stream of a process is a connection of its own, host to guest, port PROTO_PORT_STREAM, where
+ * the guest listens before it says HELLO. It is known by its port on the host's side, which CREATE, EXEC
+ * and ATTACH name; the host connects first and then asks. It carries the stream's bytes and nothing
  * else, so that back-pressure and end of file are those of the connection.
  */
 #ifndef HULL_MICROVM_PROTO_H
@@ -24,16 +25,15 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define PROTO_VERSION     1
+#define PROTO_VERSION     2
 #define PROTO_HEADER_LEN  16
 #define PROTO_BODY_MAX    (1u << 20)
 #define PROTO_QUEUE_MAX   (4u << 20) /* bytes of frames that wait for a slow reader */
 #define PROTO_PENDING_MAX 64         /* requests without an answer, each way */
-#define PROTO_TOKEN_LEN   16
 #define PROTO_ENTROPY_LEN 32
 #define PROTO_ID_MAX      1024 /* bytes of a container's or an exec's id */
 
-enum { PROTO_PORT_CONTROL = 1, PROTO_PORT_STREAM = 2 };
+enum { PROTO_PORT_CONTROL = 1, /* the host's */ PROTO_PORT_STREAM = 2 /* the guest's */ };
 
 /* Where the guest keeps what the host mounts and hull's own state. */
 #define PROTO_GUEST_DIR "/run/hull"
@@ -52,15 +52,15 @@ enum proto_op {
 	/* ID NETWORK: what the network namespace of that container, not created yet, is to have */
 	PROTO_NET_CONFIG,
 	/*
-	 * ID CONFIG [TOKEN_…] [ROWS COLUMNS] [NO_PIVOT] [NO_NEW_KEYRING] -> PID. The process waits for
-	 * START. A stream without a token is /dev/null. TOKEN_TTY stands for all three of a process
+	 * ID CONFIG [PORT_…] [ROWS COLUMNS] [NO_PIVOT] [NO_NEW_KEYRING] -> PID. The process waits for
+	 * START. A stream without a port is /dev/null. PORT_TTY stands for all three of a process
 	 * with a terminal. The bundle is PROTO_GUEST_DIR/bundles/ID: a relative root.path begins there.
 	 * The size of a terminal is set after it was made; process.consoleSize is there from the start.
 	 * To join another container's namespace, its path is PROTO_GUEST_DIR/processes/ID/ns/….
 	 */
 	PROTO_CREATE,
 	PROTO_START,       /* ID */
-	PROTO_EXEC,        /* ID EXEC_ID PROCESS [TOKEN_…] [ROWS COLUMNS] -> PID, once it runs */
+	PROTO_EXEC,        /* ID EXEC_ID PROCESS [PORT_…] [ROWS COLUMNS] -> PID, once it runs */
 	PROTO_SIGNAL,      /* ID [EXEC_ID] SIGNAL [ALL] */
 	PROTO_WAIT,        /* ID [EXEC_ID] -> STATUS; answered at the end of the process */
 	PROTO_RESIZE_TTY,  /* ID [EXEC_ID] ROWS COLUMNS */
@@ -81,7 +81,7 @@ enum proto_op {
 	 */
 	PROTO_SUSPEND,
 	/*
-	 * ID [TOKEN_…]: after SUSPEND, goes on as before; with tokens, on new streams, and an exec is
+	 * ID [PORT_…]: after SUSPEND, goes on as before; with ports, on new streams, and an exec is
 	 * killed, as its caller is gone. An EXIT that may not have been heard is told again.
 	 */
 	PROTO_ATTACH,
@@ -100,9 +100,9 @@ enum proto_field {
 	PROTO_F_BOOT_NS,     /* bytes: u64s, CLOCK_BOOTTIME at the agent's start and at HELLO */
 	PROTO_F_ENTROPY,     /* PROTO_ENTROPY_LEN bytes */
 	PROTO_F_CLOCK_NS,    /* u64, CLOCK_REALTIME */
-	PROTO_F_SOURCE,      /* string: tag of a shared directory, serial or pmemN of a block device */
-	PROTO_F_FS_TYPE,     /* string */
-	PROTO_F_TARGET,      /* string, absolute */
+	PROTO_F_SOURCE,  /* string: tag of a shared directory, serial or pmemN of a block device */
+	PROTO_F_FS_TYPE, /* string */
+	PROTO_F_TARGET,  /* string, absolute */
 	PROTO_F_MOUNT_FLAGS, /* u32, enum proto_mount_flags */
 	PROTO_F_DATA,        /* string, the file system's own options */
 	PROTO_F_ID,          /* string */
@@ -110,10 +110,10 @@ enum proto_field {
 	PROTO_F_CONFIG,      /* string: config.json */
 	PROTO_F_PROCESS,     /* string: process.json */
 	PROTO_F_RESOURCES,   /* string: a linux.resources object */
-	PROTO_F_TOKEN_STDIN, /* PROTO_TOKEN_LEN bytes, as the next three */
-	PROTO_F_TOKEN_STDOUT,
-	PROTO_F_TOKEN_STDERR,
-	PROTO_F_TOKEN_TTY,
+	PROTO_F_PORT_STDIN,  /* u32, not 0, as the next three */
+	PROTO_F_PORT_STDOUT,
+	PROTO_F_PORT_STDERR,
+	PROTO_F_PORT_TTY,
 	PROTO_F_ROWS, /* u32, as the next */
 	PROTO_F_COLUMNS,
 	PROTO_F_PID,    /* u32, in the guest */

@@ -28,7 +28,7 @@
 #include "base/err.h"
 #include "microvm/microvm.h"
 
-#define SNAPSHOT_VERSION   2
+#define SNAPSHOT_VERSION   3
 #define SNAPSHOT_STATE     "state" /* names of the files in their directory */
 #define SNAPSHOT_MEMORY    "memory"
 #define SNAPSHOT_STATE_MAX (64u << 20)

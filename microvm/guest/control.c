@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vm_sockets.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
@@ -29,54 +28,30 @@
 
 /* ---- connecting ---- */
 
-static int connect_vsock(uint32_t port, int flags, struct err *err)
+static int connect_vsock(struct err *err)
 {
 	const struct sockaddr_vm host = {
 		.svm_family = AF_VSOCK,
 		.svm_cid = VMADDR_CID_HOST,
-		.svm_port = port,
+		.svm_port = PROTO_PORT_CONTROL,
 	};
-	CLOSE_FD int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	CLOSE_FD int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return err_sys(err, "vsock");
-	if (connect(fd, (const struct sockaddr *)&host, sizeof(host)) < 0 && errno != EINPROGRESS)
-		return err_sys(err, "connect to port %u of the host", port);
+	if (connect(fd, (const struct sockaddr *)&host, sizeof(host)) < 0)
+		return err_sys(err, "connect to the host");
 	return fd_take(&fd);
 }
 
-static int connect_to(const struct guest *g, uint32_t port, int flags, struct err *err)
+static int connect_host(const struct guest *g, struct err *err)
 {
 	if (!g->place.socket)
-		return connect_vsock(port, flags, err);
+		return connect_vsock(err);
 
-	FREE char *path = mem_xprintf("%s_%u", g->place.socket, port);
-	int fd = sock_connect(path, SOCK_STREAM, err);
-	int rc = fd >= 0 && flags ? fd_set_nonblock(fd, 1, err) : 0;
+	FREE char *path = mem_xprintf("%s_%u", g->place.socket, PROTO_PORT_CONTROL);
 
-	if (rc < 0)
-		fd_replace(&fd, rc);
-	return fd;
-}
-
-int guest_connect(const struct guest *g, uint32_t port, struct err *err)
-{
-	return connect_to(g, port, SOCK_NONBLOCK, err);
-}
-
-int guest_connected(int fd, struct err *err)
-{
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	socklen_t len = sizeof(int);
-	int error = 0;
-
-	while (poll(&p, 1, -1) < 0) {
-		if (errno != EINTR)
-			return err_sys(err, "poll");
-	}
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		return err_sys(err, "ask a connection to the host for its error");
-	return error ? err_code(err, error, "connect to the host") : 0;
+	return sock_connect(path, SOCK_STREAM, err);
 }
 
 static int connect_control(struct guest *g, struct err *err)
@@ -85,7 +60,7 @@ static int connect_control(struct guest *g, struct err *err)
 	int fd = -1;
 
 	for (int i = 0; i < CONNECT_TRIES; i++) {
-		fd = connect_to(g, PROTO_PORT_CONTROL, 0, err);
+		fd = connect_host(g, err);
 		if (fd != -ENODEV && fd != -EAFNOSUPPORT)
 			break;
 		(void)nanosleep(&pause, NULL);
@@ -96,13 +71,12 @@ static int connect_control(struct guest *g, struct err *err)
 	return fd_set_nonblock(fd, 1, err);
 }
 
-/* A machine's first process has no standard streams yet, whose numbers are theirs. */
-static int leave_stdio(int *fd, struct err *err)
+int guest_leave_stdio(int *fd, struct err *err)
 {
 	int higher = *fd > STDERR_FILENO ? *fd : fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
 	if (higher < 0)
-		return err_sys(err, "duplicate the connection");
+		return err_sys(err, "duplicate a socket");
 	if (higher != *fd)
 		fd_replace(fd, higher);
 	return 0;
@@ -334,6 +308,7 @@ static void reconnect(void *arg, uint32_t events)
 	}
 	g->tries = 0;
 	g->lost = false;
+	accept_forget(g);
 	say_hello(g);
 }
 
@@ -377,7 +352,8 @@ int guest_greet(struct guest *g, struct err *err)
 	proto_reader_init(&g->in);
 	proto_writer_init(&g->out);
 	(void)signal(SIGPIPE, SIG_IGN);
-	if ((rc = connect_control(g, err)) < 0 || (rc = leave_stdio(&g->control_fd, err)) < 0)
+	if ((rc = connect_control(g, err)) < 0 ||
+	    (rc = guest_leave_stdio(&g->control_fd, err)) < 0 || (rc = accept_listen(g, err)) < 0)
 		return rc;
 	say_hello(g);
 	return g->end.code ? err_set(err, g->end.code, "%s", g->end.msg) : 0;

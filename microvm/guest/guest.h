@@ -25,9 +25,12 @@
 /* Whether the agent is the guest's first process, or an ordinary one beside a test. */
 struct guest_place {
 	const char *dir;    /* PROTO_GUEST_DIR, or a test's */
-	const char *socket; /* NULL: vsock; a test's PATH stands for PATH_1 and PATH_2 */
+	const char *socket; /* NULL: vsock; or a test's, see main.c */
 	bool is_machine;    /* clock, entropy and reset are ours */
 };
+
+/* A host connects for what it asks: more than all requests of one need are none of its. */
+#define ACCEPTED_MAX 256
 
 struct guest {
 	struct guest_place place;
@@ -39,6 +42,13 @@ struct guest {
 	struct loop_source *control;
 	struct proto_reader in;
 	struct proto_writer out;
+	int listen_fd; /* for streams */
+	/* Connections that nobody has asked for yet, oldest first. */
+	struct accepted {
+		uint32_t port;
+		int fd;
+	} accepted[ACCEPTED_MAX];
+	size_t n_accepted;
 	bool greeted; /* HELLO is answered */
 	bool writes;  /* the loop does, when the connection has room */
 	/* Since SUSPEND the machine may be another at any time, whose host knows nothing of this one. */
@@ -70,12 +80,15 @@ void guest_fail(struct guest *g, const struct request *q, const struct err *why)
 void guest_event(struct guest *g, enum proto_event event, const struct buf *more);
 void guest_log(struct guest *g, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/*
- * A socket, not blocking, that is being connected to the host's port; guest_connected waits until it is.
- * In the meantime others can be, and the host is asked for all of them at once.
- */
-int guest_connect(const struct guest *g, uint32_t port, struct err *err) MUST_CHECK;
-int guest_connected(int fd, struct err *err) MUST_CHECK;
+/* A machine's first process has no standard streams yet, whose numbers are theirs: a higher one. */
+int guest_leave_stdio(int *fd, struct err *err) MUST_CHECK;
+
+/* ---- accept.c: connections of the host, for streams ---- */
+
+int accept_listen(struct guest *g, struct err *err) MUST_CHECK;
+/* The connection that comes from this port of the host, not blocking, the caller's. -ETIMEDOUT */
+int accept_from(struct guest *g, uint32_t port, struct err *err) MUST_CHECK;
+void accept_forget(struct guest *g); /* all that nobody has asked for */
 
 /* ---- ops.c: requests ---- */
 
@@ -161,7 +174,7 @@ bool oom_watch_killed(struct oom_watch *w);
 struct stdio;
 
 /*
- * Connects the streams that q has tokens for, and makes what the process gets: ret[0 … 2], to be
+ * Takes the connections of the streams that q has ports for, and makes what the process gets: ret[0 … 2], to be
  * closed by the caller when the child has them. With a terminal they are /dev/null, and
  * stdio_console names the socket that the terminal is to be sent to.
  */
@@ -174,7 +187,7 @@ int stdio_resize(struct stdio *io, uint32_t rows, uint32_t columns, struct err *
 int stdio_close_input(struct stdio *io, struct err *err) MUST_CHECK;
 /* PROTO_SUSPEND: no more is taken; ret_carried: of stdout, stderr and stdin. */
 void stdio_suspend(struct stdio *io, uint64_t ret_carried[3]);
-/* After that: goes on, with the streams that q has tokens for on new connections. */
+/* After that: goes on, with the streams that q has ports for on new connections. */
 int stdio_attach(struct stdio *io, const struct request *q, struct err *err) MUST_CHECK;
 
 /* The process has ended: input ends, a terminal's output too, and written says what came out. */

@@ -8,8 +8,9 @@
  *
  *   hull-agent --test-socket PATH --dir DIR
  *
- * connects to the unix sockets PATH_1 and PATH_2 in place of the host's ports 1 and 2 and keeps in
- * DIR what a guest has below /run/hull; clock, entropy and the machine are left alone.
+ * connects to the unix socket PATH_1 in place of the host's port 1, listens at PATH_2 in place of its
+ * own port 2, where who connects is bound to a path that ends with "-" and its port, and keeps in DIR
+ * what a guest has below /run/hull; clock, entropy and the machine are left alone.
  */
 #include <errno.h>
 #include <string.h>
@@ -47,6 +48,7 @@ static int run(const struct guest_place *place, uint64_t boot_ns, struct err *er
 		.rt = {.root_fd = -1, .proc_fd = -1},
 		.boot_ns = boot_ns,
 		.control_fd = -1,
+		.listen_fd = -1,
 		.signal_fd = -1,
 	};
 	int rc = guest_greet(&g, err);
@@ -66,6 +68,8 @@ static int run(const struct guest_place *place, uint64_t boot_ns, struct err *er
 	proto_reader_release(&g.in);
 	proto_writer_release(&g.out);
 	fd_close(g.control_fd);
+	accept_forget(&g);
+	fd_close(g.listen_fd);
 	fd_close(g.signal_fd);
 	runtime_close(&g.rt);
 	return rc;

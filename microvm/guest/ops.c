@@ -279,10 +279,10 @@ static int serve_suspend(struct guest *g, struct request *q, job_fn *fn, job_don
 	return 0;
 }
 
-static bool has_tokens(const struct request *q)
+static bool has_streams(const struct request *q)
 {
-	for (int i = 0; i < TOKEN_MAX; i++) {
-		if (q->has_token[i])
+	for (int i = 0; i < PORT_MAX; i++) {
+		if (q->port[i])
 			return true;
 	}
 	return false;
@@ -302,7 +302,7 @@ static int serve_attach(struct guest *g, struct request *q, job_fn *fn, job_done
 		return rc;
 	g->suspended = false;
 	rc = answer(g, &(struct request){.op = q->op, .id = q->id, .connection = q->connection});
-	if (has_tokens(q))
+	if (has_streams(q))
 		process_attached(g, p);
 	request_release(q);
 	return rc;

@@ -12,7 +12,7 @@
 #define WORD_MAX   256
 #define SIGNAL_MAX 64
 
-#define TOKENS  (F(TOKEN_STDIN) | F(TOKEN_STDOUT) | F(TOKEN_STDERR) | F(TOKEN_TTY))
+#define PORTS   (F(PORT_STDIN) | F(PORT_STDOUT) | F(PORT_STDERR) | F(PORT_TTY))
 #define SIZE    (F(ROWS) | F(COLUMNS))
 #define PROCESS (F(ID) | F(EXEC_ID))
 
@@ -25,9 +25,9 @@ static const struct {
 	[PROTO_MOUNT_FS] = {true, F(SOURCE) | F(FS_TYPE) | F(TARGET), F(MOUNT_FLAGS) | F(DATA)},
 	[PROTO_UMOUNT] = {true, F(TARGET), 0},
 	[PROTO_NET_CONFIG] = {true, F(ID) | F(NETWORK), 0},
-	[PROTO_CREATE] = {true, F(ID) | F(CONFIG), TOKENS | SIZE | F(NO_PIVOT) | F(NO_NEW_KEYRING)},
+	[PROTO_CREATE] = {true, F(ID) | F(CONFIG), PORTS | SIZE | F(NO_PIVOT) | F(NO_NEW_KEYRING)},
 	[PROTO_START] = {true, F(ID), 0},
-	[PROTO_EXEC] = {true, PROCESS | F(PROCESS), TOKENS | SIZE},
+	[PROTO_EXEC] = {true, PROCESS | F(PROCESS), PORTS | SIZE},
 	[PROTO_SIGNAL] = {true, F(ID) | F(SIGNAL), F(EXEC_ID) | F(ALL)},
 	[PROTO_WAIT] = {true, F(ID), F(EXEC_ID)},
 	[PROTO_RESIZE_TTY] = {true, F(ID) | SIZE, F(EXEC_ID)},
@@ -40,11 +40,11 @@ static const struct {
 	[PROTO_PS] = {true, F(ID), 0},
 	[PROTO_SHUTDOWN] = {true, 0, 0},
 	[PROTO_SUSPEND] = {true, 0, F(ID)},
-	[PROTO_ATTACH] = {true, F(ID), TOKENS},
+	[PROTO_ATTACH] = {true, F(ID), PORTS},
 	[PROTO_SET_CPUS] = {true, F(CPUS), 0},
 };
 
-enum shape { NUMBER, STRING, TOKEN, NETWORK };
+enum shape { NUMBER, STRING, NETWORK };
 
 static const struct {
 	enum proto_field type;
@@ -71,10 +71,10 @@ static const struct {
 	{PROTO_F_NO_PIVOT, NUMBER, offsetof(struct request, no_pivot), 0},
 	{PROTO_F_NO_NEW_KEYRING, NUMBER, offsetof(struct request, no_new_keyring), 0},
 	{PROTO_F_NETWORK, NETWORK, offsetof(struct request, network), 0},
-	{PROTO_F_TOKEN_STDIN, TOKEN, TOKEN_STDIN, 0},
-	{PROTO_F_TOKEN_STDOUT, TOKEN, TOKEN_STDOUT, 0},
-	{PROTO_F_TOKEN_STDERR, TOKEN, TOKEN_STDERR, 0},
-	{PROTO_F_TOKEN_TTY, TOKEN, TOKEN_TTY, 0},
+	{PROTO_F_PORT_STDIN, NUMBER, offsetof(struct request, port[PORT_STDIN]), 0},
+	{PROTO_F_PORT_STDOUT, NUMBER, offsetof(struct request, port[PORT_STDOUT]), 0},
+	{PROTO_F_PORT_STDERR, NUMBER, offsetof(struct request, port[PORT_STDERR]), 0},
+	{PROTO_F_PORT_TTY, NUMBER, offsetof(struct request, port[PORT_TTY]), 0},
 };
 
 static int get_network(const struct proto_body *body, enum proto_field type, struct netconf **ret,
@@ -93,7 +93,6 @@ static int get_network(const struct proto_body *body, enum proto_field type, str
 static int get_field(const struct proto_body *body, size_t i, struct request *q, struct err *err)
 {
 	void *at = (char *)q + fields[i].offset;
-	size_t token = fields[i].offset;
 	int rc = 0;
 
 	switch (fields[i].shape) {
@@ -101,10 +100,6 @@ static int get_field(const struct proto_body *body, size_t i, struct request *q,
 		return proto_get_u32(body, fields[i].type, at, err);
 	case STRING:
 		return proto_get_string(body, fields[i].type, fields[i].max, at, err);
-	case TOKEN:
-		rc = proto_get_array(body, fields[i].type, q->token[token], PROTO_TOKEN_LEN, err);
-		q->has_token[token] = rc == 1;
-		return rc;
 	case NETWORK:
 		return get_network(body, fields[i].type, at, err);
 	}
@@ -140,8 +135,8 @@ static int check_values(const struct request *q, struct err *err)
 		return err_set(err, EINVAL, "a terminal of %u by %u", q->rows, q->columns);
 	if (q->signal > SIGNAL_MAX)
 		return err_set(err, EINVAL, "signal %u", q->signal);
-	if (q->has_token[TOKEN_TTY] &&
-	    (q->has_token[TOKEN_STDIN] || q->has_token[TOKEN_STDOUT] || q->has_token[TOKEN_STDERR]))
+	if (q->port[PORT_TTY] &&
+	    (q->port[PORT_STDIN] || q->port[PORT_STDOUT] || q->port[PORT_STDERR]))
 		return err_set(err, EINVAL, "streams beside a terminal");
 	return 0;
 }

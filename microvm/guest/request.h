@@ -9,7 +9,7 @@
 #include "base/netconf.h"
 #include "microvm/proto.h"
 
-enum { TOKEN_STDIN, TOKEN_STDOUT, TOKEN_STDERR, TOKEN_TTY, TOKEN_MAX };
+enum { PORT_STDIN, PORT_STDOUT, PORT_STDERR, PORT_TTY, PORT_MAX };
 
 struct request {
 	uint16_t op;
@@ -20,8 +20,7 @@ struct request {
 	char *source, *type, *target, *data; /* of a mount */
 	uint32_t mount_flags;
 	struct netconf *network;
-	bool has_token[TOKEN_MAX];
-	uint8_t token[TOKEN_MAX][PROTO_TOKEN_LEN];
+	uint32_t port[PORT_MAX]; /* of the host's side; 0: no such stream */
 	uint32_t rows, columns; /* 0: not given */
 	uint32_t signal;
 	uint32_t cpus;

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/io.h"
 #include "base/mem.h"
 #include "base/relay.h"
 #include "base/sock.h"
@@ -87,38 +86,29 @@ static void stream_ended(void *arg, enum relay_end how, int error)
 
 /* ---- opening ---- */
 
-/* A terminal has one connection, that of its input. NULL: the request has none for it. */
-static const uint8_t *token_of(const struct request *q, bool is_terminal, int i)
+/* A terminal has one connection, that of its input. 0: the request has none for it. */
+static uint32_t port_of(const struct request *q, bool is_terminal, int i)
 {
 	if (is_terminal)
-		return i == IN && q->has_token[TOKEN_TTY] ? q->token[TOKEN_TTY] : NULL;
-	return q->has_token[i] ? q->token[i] : NULL;
+		return i == IN ? q->port[PORT_TTY] : 0;
+	return q->port[i];
 }
 
-/* *ret: -1 where the request has no token; the caller closes them, after a failure, too. */
-static int connect_streams(const struct guest *g, const struct request *q, bool is_terminal,
-			   int ret[N_STREAMS], struct err *err)
+/* *ret: -1 where the request has no port; the caller closes them, after a failure, too. */
+static int take_connections(struct guest *g, const struct request *q, bool is_terminal,
+			    int ret[N_STREAMS], struct err *err)
 {
 	int rc = 0;
 
 	for (int i = 0; i < N_STREAMS; i++)
 		ret[i] = -1;
 	for (int i = 0; i < N_STREAMS && rc >= 0; i++) {
-		if (token_of(q, is_terminal, i))
-			rc = ret[i] = guest_connect(g, PROTO_PORT_STREAM, err);
+		uint32_t port = port_of(q, is_terminal, i);
+
+		if (port)
+			rc = ret[i] = accept_from(g, port, err);
 	}
 	return rc < 0 ? rc : 0;
-}
-
-/* From here on the host knows the connection. */
-static int send_token(const struct stream *s, const uint8_t token[PROTO_TOKEN_LEN], struct err *err)
-{
-	int rc = guest_connected(s->remote, err);
-
-	if (rc < 0)
-		return rc;
-	rc = io_write(s->remote, token, PROTO_TOKEN_LEN);
-	return rc < 0 ? err_code(err, -rc, "send the token of a stream") : 0;
 }
 
 static int open_null(int *ret, struct err *err)
@@ -127,32 +117,28 @@ static int open_null(int *ret, struct err *err)
 	return *ret < 0 ? err_sys(err, "open '/dev/null'") : 0;
 }
 
-static int open_pipe(struct stdio *io, int i, const uint8_t *token, int *ret_child, struct err *err)
+static int open_pipe(struct stdio *io, int i, int *ret_child, struct err *err)
 {
 	struct stream *s = &io->streams[i];
 	const int mine = i == IN ? 1 : 0;
 	int p[2], rc;
 
-	if (!token)
+	if (s->remote < 0)
 		return open_null(ret_child, err);
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return err_sys(err, "pipe");
 	s->local = p[mine];
 	*ret_child = p[!mine];
-	if ((rc = fd_set_nonblock(s->local, 1, err)) < 0 ||
-	    (rc = send_token(s, token, err)) < 0)
+	rc = fd_set_nonblock(s->local, 1, err);
+	if (rc < 0)
 		return rc;
 	return relay_new(io->g->loop, i == IN ? s->remote : s->local,
 			 i == IN ? s->local : s->remote, stream_ended, s, &s->relay, err);
 }
 
 /* Where the runtime is to send the terminal's master. */
-static int open_console(struct stdio *io, const uint8_t *token, struct err *err)
+static int open_console(struct stdio *io, struct err *err)
 {
-	int rc = send_token(&io->streams[IN], token, err);
-
-	if (rc < 0)
-		return rc;
 	io->console = mem_xprintf("%s/agent/console-%u", io->g->place.dir, io->g->next_job++);
 	io->listener = sock_bind(io->console, SOCK_STREAM, err);
 	if (io->listener < 0)
@@ -164,16 +150,16 @@ static int open_console(struct stdio *io, const uint8_t *token, struct err *err)
 
 static int open_streams(struct stdio *io, const struct request *q, int child[3], struct err *err)
 {
-	const bool is_terminal = q->has_token[TOKEN_TTY];
+	const bool is_terminal = q->port[PORT_TTY];
 	int remote[N_STREAMS];
-	int rc = connect_streams(io->g, q, is_terminal, remote, err);
+	int rc = take_connections(io->g, q, is_terminal, remote, err);
 
 	for (int i = 0; i < N_STREAMS; i++)
 		io->streams[i].remote = remote[i];
 	if (rc == 0 && is_terminal)
-		rc = open_console(io, q->token[TOKEN_TTY], err);
+		rc = open_console(io, err);
 	for (int i = 0; i < N_STREAMS && rc == 0; i++)
-		rc = open_pipe(io, i, is_terminal ? NULL : token_of(q, false, i), &child[i], err);
+		rc = is_terminal ? open_null(&child[i], err) : open_pipe(io, i, &child[i], err);
 	return rc;
 }
 
@@ -280,21 +266,18 @@ static bool flows(const struct stream *s)
 }
 
 /* remote, owned, in place of the old connection; of a stream that has ended, one that ends at once. */
-static int attach(struct stream *s, int remote, const uint8_t *token, struct err *err)
+static void attach(struct stream *s, int remote)
 {
 	bool flowed = flows(s);
-	int rc;
 
 	relay_free(s->relay);
 	s->relay = NULL;
 	s->cut = false;
 	fd_replace(&s->remote, remote);
-	rc = send_token(s, token, err);
-	if (rc < 0 || flowed)
-		return rc;
+	if (flowed)
+		return;
 	fd_replace(&s->remote, -1);
 	s->carried = 0;
-	return 0;
 }
 
 static int start_pipe(struct stdio *io, int i, struct err *err)
@@ -323,42 +306,40 @@ static int start_terminal(struct stdio *io, bool types, struct err *err)
 	return rc;
 }
 
-static int attach_terminal(struct stdio *io, int remote, const uint8_t *token, struct err *err)
+static int attach_terminal(struct stdio *io, int remote, struct err *err)
 {
 	struct stream *in = &io->streams[IN], *out = &io->streams[OUT];
 	bool types = flows(in), shows = flows(out);
-	int rc;
 
 	relay_free(out->relay);
 	out->relay = NULL;
 	out->cut = false;
 	in->cut |= shows; /* the connection is both's */
-	rc = attach(in, remote, token, err);
-	return rc < 0 ? rc : start_terminal(io, types, err);
+	attach(in, remote);
+	return start_terminal(io, types, err);
 }
 
-static int attach_pipe(struct stdio *io, int i, int remote, const uint8_t *token, struct err *err)
+static int attach_pipe(struct stdio *io, int i, int remote, struct err *err)
 {
-	int rc = attach(&io->streams[i], remote, token, err);
-
-	return rc < 0 ? rc : start_pipe(io, i, err);
+	attach(&io->streams[i], remote);
+	return start_pipe(io, i, err);
 }
 
 int stdio_attach(struct stdio *io, const struct request *q, struct err *err)
 {
 	int remote[N_STREAMS];
-	int rc = connect_streams(io->g, q, io->console, remote, err);
+	int rc = take_connections(io->g, q, io->console, remote, err);
 
 	io->suspended = false;
 	for (int i = 0; i < N_STREAMS; i++) {
-		const uint8_t *token = token_of(q, io->console, i);
-
-		if (rc < 0 || !token)
+		if (rc < 0)
 			fd_close(remote[i]);
+		else if (remote[i] < 0)
+			continue;
 		else if (io->console)
-			rc = attach_terminal(io, remote[i], token, err);
+			rc = attach_terminal(io, remote[i], err);
 		else
-			rc = attach_pipe(io, i, remote[i], token, err);
+			rc = attach_pipe(io, i, remote[i], err);
 	}
 	end_cut(io);
 	free_when_idle(io);

@@ -299,13 +299,6 @@ static void vsock_reset(struct virtio_device *d)
 
 /* ---- saved and made again ---- */
 
-static int vsock_save(struct virtio_device *d, struct buf *ret, struct err *err)
-{
-	(void)err;
-	state_put_u32(ret, ((struct vsock *)d)->next_port);
-	return 0;
-}
-
 /*
  * None of the connections is there any more, which the guest is told (5.10.6.7). Nothing else is
  * given to it before it has returned that buffer: it goes through its connections when it takes the
@@ -329,9 +322,7 @@ static int vsock_restore(struct virtio_device *d, struct state_in *in, struct er
 	struct vsock *s = (struct vsock *)d;
 	int rc = vsock_activate(d, err);
 
-	s->next_port = state_u32(in);
-	if (s->next_port < VSOCK_FIRST_PORT || s->next_port >= VSOCK_LAST_PORT)
-		return err_set(err, EINVAL, "port %u of the host", s->next_port);
+	(void)in;
 	tell_reset(s);
 	return rc;
 }
@@ -346,8 +337,6 @@ static void vsock_serve(struct virtio_device *d, unsigned int q)
 		s->held = false;
 	if (q == TX)
 		s->tx_more = true;
-	if (s->accept_again)
-		vsock_accept(s);
 	serve_due(s);
 }
 
@@ -355,12 +344,10 @@ static void vsock_free(struct virtio_device *d)
 {
 	struct vsock *s = (struct vsock *)d;
 
-	s->accept_again = false;
 	while (!LIST_EMPTY(&s->conns))
 		vsock_conn_free(LIST_FIRST(&s->conns));
-	loop_remove(s->listener);
+	vsock_drop_requests(s);
 	loop_remove(s->timer);
-	fd_close(s->config.listen_fd);
 	free(s);
 }
 
@@ -369,22 +356,20 @@ static const struct virtio_ops vsock_ops = {
 	.activate = vsock_activate,
 	.reset = vsock_reset,
 	.serve = vsock_serve,
-	.save = vsock_save,
 	.restore = vsock_restore,
 	.free = vsock_free,
 };
 
-static int make_sources(struct vsock *s, int listen_fd, struct err *err)
+static int make_sources(struct vsock *s, int requests_fd, struct err *err)
 {
 	struct loop *loop = s->base.host.loop;
 	int rc = loop_add_timer(loop, vsock_on_timer, s, &s->timer, err);
 
-	if (rc || listen_fd < 0)
+	if (rc || requests_fd < 0)
 		return rc;
-	rc = fd_set_nonblock(listen_fd, 1, err);
+	rc = fd_set_nonblock(requests_fd, 1, err);
 	if (!rc)
-		rc = loop_add(loop, listen_fd, EPOLLIN | EPOLLET, vsock_on_listen, s, &s->listener,
-			      err);
+		rc = loop_add(loop, requests_fd, EPOLLIN, vsock_on_requests, s, &s->requests, err);
 	return rc;
 }
 
@@ -399,8 +384,7 @@ int virtio_vsock_new(const struct virtio_host *host, const struct vsock_config *
 			       config->guest_cid);
 	s = mem_xalloc(sizeof(*s));
 	s->config = *config;
-	s->config.listen_fd = -1;
-	s->next_port = VSOCK_FIRST_PORT;
+	s->config.requests_fd = -1;
 	s->space.guest_cid = htole64(config->guest_cid);
 	LIST_INIT(&s->conns);
 	TAILQ_INIT(&s->ready);
@@ -413,12 +397,12 @@ int virtio_vsock_new(const struct virtio_host *host, const struct vsock_config *
 	s->base.n_queues = 3;
 	rc = virtio_init(&s->base, host, err);
 	if (!rc)
-		rc = make_sources(s, config->listen_fd, err);
+		rc = make_sources(s, config->requests_fd, err);
 	if (rc) {
 		virtio_destroy(&s->base);
 		return rc;
 	}
-	s->config.listen_fd = config->listen_fd;
+	s->config.requests_fd = config->requests_fd;
 	*ret = &s->base;
 	return 0;
 }

@@ -25,12 +25,22 @@ struct vsock_config {
 	 */
 	int (*connect)(void *arg, uint32_t host_port);
 	void *arg;
+	int requests_fd; /* the end to read from of a pipe of vsock_request, taken over on success, or -1 */
+};
+
+/*
+ * The host connects to a port of the guest. Written whole into the pipe, so that any thread may ask;
+ * what asks for two things in a row has them reach the guest in that order.
+ */
+struct vsock_request {
+	uint32_t guest_port;
+	/* Of the host's side, by which the guest knows this one: 2^30 and more, the caller's to choose. */
+	uint32_t host_port;
 	/*
-	 * A listening unix socket, taken over on success, or -1. Who connects to it says "CONNECT
-	 * PORT\n", gets "OK HOSTPORT\n" and is then connected to the guest's port; the end of the
-	 * stream in place of the OK means that the guest refused or was silent for two seconds.
+	 * The guest's end: a connected stream socket, the device's from then on. What is written to the other
+	 * end waits for the guest to accept; its end says that the guest refused or was silent for long.
 	 */
-	int listen_fd;
+	int fd;
 };
 
 /*

@@ -23,7 +23,7 @@
 
 #define CREDIT_STEP (VSOCK_BUF_SIZE / 4) /* freed bytes that the guest is told of */
 #define MAX_CREDIT  (1u << 30)
-#define TIMEOUT_NS  2000000000ull
+#define TIMEOUT_NS  10000000000ull /* a guest may be slow: it shares its processors */
 #define SHUT_BOTH   (VIRTIO_VSOCK_SHUTDOWN_RCV | VIRTIO_VSOCK_SHUTDOWN_SEND)
 
 static void close_host(struct vsock_conn *c)
@@ -107,12 +107,7 @@ static void on_socket(void *arg, uint32_t events)
 		c->writable = true;
 	if (events & (EPOLLHUP | EPOLLERR))
 		hang_up(c);
-	if (c->state == VSOCK_HANDSHAKE)
-		vsock_handshake(c);
-	else if (c->state == VSOCK_REQUESTED && c->refused)
-		vsock_conn_end(c, !(c->pending & VSOCK_TELL_REQUEST));
-	else
-		flush(c);
+	flush(c);
 	vsock_conn_update(c);
 	vsock_leave(s);
 }
@@ -186,8 +181,6 @@ void vsock_conn_free(struct vsock_conn *c)
 	close_host(c);
 	free(c->buf);
 	free(c);
-	if (s->accept_again)
-		virtio_serve_again(&s->base, 0);
 }
 
 void vsock_conn_end(struct vsock_conn *c, bool tell)
@@ -290,7 +283,7 @@ void vsock_on_timer(void *arg, uint32_t events)
 	(void)events;
 	vsock_enter(s);
 	while ((c = TAILQ_FIRST(&s->timed)) && c->deadline_ns <= now) {
-		vsock_conn_end(c, c->state != VSOCK_HANDSHAKE);
+		vsock_conn_end(c, true);
 		vsock_conn_update(c);
 	}
 	if (c)
@@ -386,7 +379,8 @@ static bool take_op(struct vsock_conn *c, const struct vsock_packet *p,
 	case VIRTIO_VSOCK_OP_RESPONSE:
 		if (c->state != VSOCK_REQUESTED || c->pending & VSOCK_TELL_REQUEST)
 			return false;
-		vsock_handshake_done(c);
+		vsock_conn_stop_timer(c);
+		c->state = VSOCK_OPEN;
 		return true;
 	case VIRTIO_VSOCK_OP_RST:
 		vsock_conn_end(c, false);

@@ -17,14 +17,10 @@
 
 #define VSOCK_BUCKETS 256
 #define VSOCK_RESETS  256 /* answers to packets of no connection */
-/* Of the host's side of connections that it begins. */
-#define VSOCK_FIRST_PORT (1u << 30)
-#define VSOCK_LAST_PORT  (1u << 31)
 #define VSOCK_HDR     sizeof(struct virtio_vsock_hdr)
 
 enum vsock_state {
 	VSOCK_NEW,       /* the guest's request is being taken */
-	VSOCK_HANDSHAKE, /* the host connected, its CONNECT line is awaited */
 	VSOCK_REQUESTED, /* the guest's answer to a request of the host is awaited */
 	VSOCK_OPEN,
 	VSOCK_CLOSED, /* over for the guest; ends when what it sent is with the host */
@@ -89,15 +85,13 @@ struct vsock {
 	bool tx_more, tx_stalled, rx_listening;
 	bool held; /* until the driver adds a buffer for events to the held_at that it had added */
 	uint16_t held_at;
-	struct loop_source *timer, *listener;
+	struct loop_source *timer, *requests;
 
 	LIST_HEAD(, vsock_conn) conns;
 	LIST_HEAD(, vsock_conn) buckets[VSOCK_BUCKETS];
 	TAILQ_HEAD(, vsock_conn) ready; /* have something for the guest; each has its turn */
 	TAILQ_HEAD(, vsock_conn) timed; /* by deadline */
 	unsigned int n_conns;
-	uint32_t next_port;
-	bool accept_again; /* descriptors were out: when one is free */
 
 	struct vsock_packet resets[VSOCK_RESETS]; /* a ring */
 	unsigned int resets_head, n_resets;
@@ -136,10 +130,8 @@ int vsock_conn_give(struct vsock_conn *c, const struct virtq_chain *chain,
 		    struct vsock_packet *ret) MUST_CHECK;
 
 /* vsock_host.c */
-void vsock_on_listen(void *arg, uint32_t events);
-void vsock_accept(struct vsock *s);
-/* Goes on with c's handshake; it may have ended then. */
-void vsock_handshake(struct vsock_conn *c);
-void vsock_handshake_done(struct vsock_conn *c);
+void vsock_on_requests(void *arg, uint32_t events);
+/* The pipe of them is closed, with what nobody has read. */
+void vsock_drop_requests(struct vsock *s);
 
 #endif

@@ -156,24 +156,17 @@ static int read_options(char **argv, struct vmm_options *o, struct err *err)
 
 /* ---- the machine ---- */
 
-struct connection {
-	uint32_t port;
-	int fd;
-};
-
 /* On the I/O thread. A pipe that is full of connections nobody has taken yet refuses more. */
 static int connect_guest(void *arg, uint32_t port)
 {
 	struct vmm *v = arg;
-	struct connection c = {.port = port};
 	int pair[2];
 
-	if (port != PROTO_PORT_CONTROL && port != PROTO_PORT_STREAM)
+	if (port != PROTO_PORT_CONTROL)
 		return -ECONNREFUSED;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
-	c.fd = pair[0];
-	if (write(v->connections[1], &c, sizeof(c)) != (ssize_t)sizeof(c)) {
+	if (write(v->connections[1], &pair[0], sizeof(int)) != (ssize_t)sizeof(int)) {
 		fd_close(pair[0]);
 		fd_close(pair[1]);
 		return -EAGAIN;
@@ -185,14 +178,12 @@ static void guest_connected(void *arg, uint32_t events)
 {
 	struct vmm *v = arg;
 	struct err e = ERR_INIT;
-	struct connection c;
+	int fd;
 
 	(void)events;
-	if (read(v->connections[0], &c, sizeof(c)) != (ssize_t)sizeof(c))
+	if (read(v->connections[0], &fd, sizeof(fd)) != (ssize_t)sizeof(fd))
 		return;
-	if (c.port == PROTO_PORT_STREAM)
-		agent_stream_connected(v->streams, c.fd);
-	else if (agent_connected(v->agent, c.fd, &e) < 0)
+	if (agent_connected(v->agent, fd, &e) < 0)
 		log_debug("a second agent: %s", e.msg);
 }
 
@@ -214,6 +205,7 @@ static int start_machine(struct vmm *v, struct err *err)
 		.jailed = true,
 		.connect = connect_guest,
 		.arg = v,
+		.requests_fd = v->requests[0],
 		.restore = v->o.restore.state_fd >= 0 ? &v->o.restore : NULL,
 	};
 	struct machine_net nets[NETCONF_LINKS_MAX];
@@ -231,6 +223,7 @@ static int start_machine(struct vmm *v, struct err *err)
 	fd_replace(&v->o.initramfs_fd, -1);
 	fd_replace(&v->o.share_fd, -1);
 	/* The devices have duplicates. */
+	fd_replace(&v->requests[0], -1);
 	for (size_t i = 0; i < v->o.n_taps; i++)
 		fd_replace(&v->o.tap_fds[i], -1);
 	fd_replace(&v->o.root_image_fd, -1);
@@ -390,13 +383,14 @@ static int set_up(struct vmm *v, struct err *err)
 	struct loop_source *source;
 	int rc;
 
-	if (pipe2(v->connections, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (pipe2(v->connections, O_CLOEXEC | O_NONBLOCK) < 0 ||
+	    pipe2(v->requests, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_sys(err, "pipe");
 	if ((rc = signals_new(v, &v->signals, err)) < 0 || (rc = loop_new(&v->loop, err)) < 0 ||
 	    (rc = agent_new(v->loop, &box_events, v, &v->agent, err)) < 0 ||
 	    (rc = calls_new(v, &v->calls, err)) < 0)
 		return rc;
-	v->streams = agent_streams_new(v->loop);
+	v->streams = agent_streams_new(v->loop, v->requests[1]);
 	if ((rc = network_load(v, err)) < 0 || (rc = start_machine(v, err)) < 0 ||
 	    (rc = loop_add(v->loop, v->connections[0], EPOLLIN, guest_connected, v, &source, err)) <
 		    0 ||
@@ -414,6 +408,7 @@ int main(int argc, char **argv)
 {
 	struct vmm v = {
 		.connections = {-1, -1},
+		.requests = {-1, -1},
 		.null_fd = -1,
 		.terminal_fd = -1,
 		.machine = MACHINE_INIT,

@@ -95,14 +95,14 @@ static int add_stream(struct process *p, int i, enum proto_field type, int from,
 		      struct buf *request, struct err *err)
 {
 	struct process_stream *s = &p->streams[i];
-	uint8_t token[PROTO_TOKEN_LEN];
-	int rc = agent_stream_new(p->vmm->streams, from, to, on_stream, s, token, &s->stream, err);
+	uint32_t port;
+	int rc = agent_stream_new(p->vmm->streams, from, to, on_stream, s, &port, &s->stream, err);
 
 	if (rc < 0)
 		return rc;
 	s->process = p;
 	s->awaited = to >= 0;
-	proto_put_bytes(request, type, token, sizeof(token));
+	proto_put_u32(request, type, port);
 	return 0;
 }
 
@@ -128,7 +128,7 @@ static int add_terminal(struct process *p, int slave, struct buf *request, struc
 		fd_close(slave);
 		return other;
 	}
-	return add_stream(p, 0, PROTO_F_TOKEN_TTY, slave, other, request, err);
+	return add_stream(p, 0, PROTO_F_PORT_TTY, slave, other, request, err);
 }
 
 /* What is nowhere on the host is nowhere in the guest, without a connection between the two. */
@@ -142,8 +142,8 @@ static bool is_null(int fd)
 int process_streams(struct process *p, struct buf *request, int *fds, size_t n_fds, bool terminal,
 		    struct err *err)
 {
-	static const enum proto_field types[] = {PROTO_F_TOKEN_STDIN, PROTO_F_TOKEN_STDOUT,
-						 PROTO_F_TOKEN_STDERR};
+	static const enum proto_field types[] = {PROTO_F_PORT_STDIN, PROTO_F_PORT_STDOUT,
+						 PROTO_F_PORT_STDERR};
 	int rc = 0;
 
 	if (terminal && n_fds == 1)

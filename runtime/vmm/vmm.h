@@ -90,7 +90,8 @@ struct vmm {
 	struct messages *messages;
 
 	struct loop_source *parent, *deadline, *files;
-	int connections[2]; /* a pipe: struct connection, from the I/O thread */
+	int connections[2]; /* a pipe of descriptors, from the I/O thread */
+	int requests[2];    /* a pipe of vsock_request, to it; the device has [0] */
 	struct process *processes;
 	struct process *first;
 	int null_fd;     /* /dev/null, until it is in place of the container's streams */
@@ -209,7 +210,7 @@ void process_free(struct process *p);                                          /
 struct process *process_find(struct vmm *v, const char *container, const char *exec);
 
 /*
- * Makes its streams and adds their tokens to request. fds: its standard streams, or with terminal
+ * Makes its streams and adds their ports to request. fds: its standard streams, or with terminal
  * one descriptor, a terminal's slave, which is put into raw mode; owned from now on, also on failure.
  */
 int process_streams(struct process *p, struct buf *request, int *fds, size_t n_fds, bool terminal,

@@ -83,7 +83,7 @@ static int make_device(struct fake *f, unsigned int kind)
 {
 	const struct console_config console = {.out_fd = -1, .in_fd = -1};
 	const struct balloon_config balloon = {.stats = true, .reporting = true};
-	const struct vsock_config vsock = {.guest_cid = 3, .connect = refuse, .listen_fd = -1};
+	const struct vsock_config vsock = {.guest_cid = 3, .connect = refuse, .requests_fd = -1};
 	struct err err;
 
 	switch (kind) {

@@ -4,9 +4,9 @@
  * errors, for buffers that outgrow their bounds, and for rounds of the loop that have no end.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/virtio_vsock.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -23,8 +23,7 @@ struct world {
 	struct fake f;
 	int hosts[HOSTS];
 	unsigned int next;
-	struct sockaddr_un address;
-	socklen_t address_len;
+	int requests; /* vsock_request, to the device */
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -62,14 +61,14 @@ static void start(struct world *w)
 {
 	struct vsock_config config = {CID, on_connect, w, -1};
 	struct err err;
+	int pair[2];
 
-	*w = (struct world){.address = {.sun_family = AF_UNIX}, .address_len = sizeof(w->address)};
+	*w = (struct world){0};
 	for (size_t i = 0; i < HOSTS; i++)
 		w->hosts[i] = -1;
-	config.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	must(bind(config.listen_fd, (struct sockaddr *)&w->address, sizeof(sa_family_t)) == 0 &&
-	     getsockname(config.listen_fd, (struct sockaddr *)&w->address, &w->address_len) == 0 &&
-	     listen(config.listen_fd, 8) == 0);
+	must(pipe2(pair, O_CLOEXEC) == 0);
+	config.requests_fd = pair[0];
+	w->requests = pair[1];
 	fake_setup(&w->f);
 	must(virtio_vsock_new(&w->f.host, &config, &w->f.d, &err) == 0);
 	fake_start(&w->f, 0);
@@ -127,27 +126,24 @@ static void host_acts(struct world *w, struct input *in)
 	}
 }
 
-/* A client of the unix socket: its line is the input's or a right one. */
+/* One of few ports, so that some are asked for twice; words of the input come at once. */
 static void host_connects(struct world *w, struct input *in)
 {
-	static const char right[] = "CONNECT 5\nmore";
 	uint8_t how = (uint8_t)take(in, 1);
 	size_t len = how % 40;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct vsock_request r = {5, (1u << 30) + how % 8, -1};
+	int pair[2];
 
-	must(fd >= 0);
-	keep(w, fd);
-	if (connect(fd, (struct sockaddr *)&w->address, w->address_len) < 0)
-		return;
-	if (how & 0x80) {
-		(void)!send(fd, right, sizeof(right) - 1, MSG_NOSIGNAL);
-		return;
-	}
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
+	keep(w, pair[0]);
+	r.fd = pair[1];
+	must(write(w->requests, &r, sizeof(r)) == (ssize_t)sizeof(r));
 	if (len > in->size)
 		len = in->size;
-	(void)!send(fd, in->data, len, MSG_NOSIGNAL);
+	(void)!send(pair[0], in->data, len, MSG_NOSIGNAL);
 	in->data += len;
 	in->size -= len;
+	fake_turns(&w->f, 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -183,5 +179,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (w.hosts[i] >= 0)
 			(void)close(w.hosts[i]);
 	fake_teardown(&w.f);
+	(void)close(w.requests);
 	return 0;
 }

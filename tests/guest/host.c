@@ -158,6 +158,7 @@ int main(int argc, char **argv)
 		.image_fd = -1,
 		.serial_fd = -1,
 		.connect = on_connect,
+		.requests_fd = -1,
 		.disks = d.disks,
 		.nets = d.nets,
 	};

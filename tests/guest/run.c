@@ -35,7 +35,8 @@ static struct agent *agent;
 static struct agent_streams *streams;
 static struct agent_stream *stream[3];
 static struct machine machine = MACHINE_INIT;
-static int connections[2]; /* from the I/O thread: port and our end */
+static int connections[2]; /* from the I/O thread: our end of the agent's */
+static int requests[2];    /* to it: vsock_request */
 static int status = 255;
 static bool tty, exited;
 static int n_open; /* outputs that have not settled */
@@ -49,15 +50,14 @@ static void die(const char *what, const struct err *why)
 
 static int on_connect(void *arg, uint32_t port)
 {
-	int message[2] = {(int)port, -1}, pair[2];
+	int pair[2];
 
 	(void)arg;
-	if (port != PROTO_PORT_CONTROL && port != PROTO_PORT_STREAM)
+	if (port != PROTO_PORT_CONTROL)
 		return -ECONNREFUSED;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
-	message[1] = pair[0];
-	if (write(connections[1], message, sizeof(message)) != (ssize_t)sizeof(message))
+	if (write(connections[1], &pair[0], sizeof(int)) != (ssize_t)sizeof(int))
 		return -EAGAIN;
 	return pair[1];
 }
@@ -65,15 +65,13 @@ static int on_connect(void *arg, uint32_t port)
 static void connected(void *arg, uint32_t events)
 {
 	struct err e = ERR_INIT;
-	int message[2];
+	int fd;
 
 	(void)arg;
 	(void)events;
-	if (read(connections[0], message, sizeof(message)) != (ssize_t)sizeof(message))
+	if (read(connections[0], &fd, sizeof(fd)) != (ssize_t)sizeof(fd))
 		return;
-	if (message[0] == PROTO_PORT_STREAM)
-		agent_stream_connected(streams, message[1]);
-	else if (agent_connected(agent, message[1], &e) < 0)
+	if (agent_connected(agent, fd, &e) < 0)
 		die("connection", &e);
 }
 
@@ -148,14 +146,14 @@ static void created(void *arg, const struct proto_body *body, const struct err *
 
 static void make_stream(struct buf *request, int i, enum proto_field type, int from, int to)
 {
-	uint8_t token[PROTO_TOKEN_LEN];
+	uint32_t port;
 	struct err e = ERR_INIT;
 
 	from = from < 0 ? -1 : fd_dup(from, &e);
 	to = to < 0 ? -1 : fd_dup(to, &e);
-	if (agent_stream_new(streams, from, to, settled, &stream[i], token, &stream[i], &e) < 0)
+	if (agent_stream_new(streams, from, to, settled, &stream[i], &port, &stream[i], &e) < 0)
 		die("stream", &e);
-	proto_put_bytes(request, type, token, sizeof(token));
+	proto_put_u32(request, type, port);
 	n_open += to >= 0;
 }
 
@@ -170,13 +168,13 @@ static void mounted(void *arg, const struct proto_body *body, const struct err *
 	proto_put_string(&request, PROTO_F_ID, ID);
 	proto_put_bytes(&request, PROTO_F_CONFIG, config.data, config.len);
 	if (tty) {
-		make_stream(&request, 0, PROTO_F_TOKEN_TTY, 0, 1);
+		make_stream(&request, 0, PROTO_F_PORT_TTY, 0, 1);
 		proto_put_u32(&request, PROTO_F_ROWS, 33);
 		proto_put_u32(&request, PROTO_F_COLUMNS, 99);
 	} else {
-		make_stream(&request, 0, PROTO_F_TOKEN_STDIN, 0, -1);
-		make_stream(&request, 1, PROTO_F_TOKEN_STDOUT, -1, 1);
-		make_stream(&request, 2, PROTO_F_TOKEN_STDERR, -1, 2);
+		make_stream(&request, 0, PROTO_F_PORT_STDIN, 0, -1);
+		make_stream(&request, 1, PROTO_F_PORT_STDOUT, -1, 1);
+		make_stream(&request, 2, PROTO_F_PORT_STDERR, -1, 2);
 	}
 	call(PROTO_CREATE, &request, created);
 }
@@ -228,7 +226,13 @@ static void machine_ended(void *arg, uint32_t events)
 
 static int start_machine(char **argv, int words, struct err *err)
 {
-	struct machine_config c = {.kvm_fd = -1, .image_fd = -1, .serial_fd = -1, .connect = on_connect};
+	struct machine_config c = {
+		.kvm_fd = -1,
+		.image_fd = -1,
+		.serial_fd = -1,
+		.connect = on_connect,
+		.requests_fd = requests[0],
+	};
 	BUF cmdline = BUF_INIT;
 	uint32_t cpus;
 	int rc;
@@ -260,12 +264,13 @@ int main(int argc, char **argv)
 		return 255;
 	(void)signal(SIGPIPE, SIG_IGN);
 	tty = argc > 5 && !strcmp(argv[5], "tty");
-	if (pipe2(connections, O_CLOEXEC) < 0 || start_machine(argv, tty ? 6 : 5, &e) < 0 ||
-	    loop_new(&loop, &e) < 0 || agent_new(loop, &events, NULL, &agent, &e) < 0 ||
+	if (pipe2(connections, O_CLOEXEC) < 0 || pipe2(requests, O_CLOEXEC) < 0 ||
+	    start_machine(argv, tty ? 6 : 5, &e) < 0 || loop_new(&loop, &e) < 0 ||
+	    agent_new(loop, &events, NULL, &agent, &e) < 0 ||
 	    loop_add(loop, connections[0], EPOLLIN, connected, NULL, &source, &e) < 0 ||
 	    loop_add(loop, vm_wait_fd(machine.vm), EPOLLIN, machine_ended, NULL, &source, &e) < 0)
 		die("begin", &e);
-	streams = agent_streams_new(loop);
+	streams = agent_streams_new(loop, requests[1]);
 	if (loop_run(loop, &e) < 0)
 		die("loop", &e);
 	agent_streams_free(streams);

@@ -312,7 +312,7 @@ nothing_in_guest() {
 	answered 'create: ok *' 'start: ok' 'exec: ok *' 'wait: ok exited 0 written 6 0' 'ended: 11'
 }
 
-@test "a stream without a token is /dev/null" {
+@test "a stream without a port is /dev/null" {
 	script 'ls -l /proc/self/fd/0 /proc/self/fd/1; cat; ls -l /proc/self/fd/0 >&2'
 	vm 0 <<-END
 		create $ID $CONFIG err=out
@@ -321,6 +321,33 @@ nothing_in_guest() {
 		ended $ID
 	END
 	matches "$(cat "$OUT")" '*-> /dev/null'
+}
+
+@test "connections are told apart by their ports, in whatever order they come" {
+	process sh -c 'cat; echo err >&2'
+	echo in >"$T/in"
+	vm 0 <<-END
+		create $ID $CONFIG
+		start $ID
+		exec $ID/e process.json err=err out=out in=in
+		wait $ID/e
+		ended $ID/e
+	END
+	equal "$(cat "$T/out")" in
+	equal "$(cat "$T/err")" err
+}
+
+@test "a host that names a port and does not connect is told so" {
+	process true
+	vm 0 <<-END
+		create $ID $CONFIG
+		start $ID
+		exec $ID/e process.json port=77
+		exec $ID/e process.json
+		wait $ID/e
+	END
+	answered 'create: ok *' 'start: ok' \
+		'exec: ETIMEDOUT the host does not connect from port 77' 'exec: ok *' 'wait: ok exited 0 *'
 }
 
 @test "the program opens its streams again, as its own user" {

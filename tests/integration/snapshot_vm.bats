@@ -225,7 +225,7 @@ restore_fails() { # TEXT...
 	bad && echo '{"version": 1, "id": "../x"}' >"$IMAGE/hull.json"
 	restore_fails '../x'
 	bad && printf '\x07' | dd of="$IMAGE/state" bs=1 seek=8 conv=notrunc status=none
-	restore_fails "'state' has version 7, this program reads 2"
+	restore_fails "'state' has version 7, this program reads 3"
 	bad && printf 'damaged' | dd of="$IMAGE/state" bs=1 seek=2000 conv=notrunc status=none
 	restore_fails "'state' is damaged"
 	bad && printf 'damaged' | dd of="$IMAGE/memory" bs=1M seek=20 conv=notrunc status=none

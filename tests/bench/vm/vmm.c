@@ -35,7 +35,8 @@ static struct agent_streams *streams;
 static struct agent_stream *output;
 static struct machine machine = MACHINE_INIT;
 static struct buf container = BUF_INIT; /* config.json */
-static int connections[2];              /* from the I/O thread: port and our end */
+static int connections[2];              /* from the I/O thread: our end of the agent's */
+static int requests[2];                 /* to it: vsock_request */
 
 static void die(const char *what, const struct err *why)
 {
@@ -53,15 +54,14 @@ static void reached(const char *name)
 
 static int on_connect(void *arg, uint32_t port)
 {
-	int message[2] = {(int)port, -1}, pair[2];
+	int pair[2];
 
 	(void)arg;
-	if (port != PROTO_PORT_CONTROL && port != PROTO_PORT_STREAM)
+	if (port != PROTO_PORT_CONTROL)
 		return -ECONNREFUSED;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
-	message[1] = pair[0];
-	if (write(connections[1], message, sizeof(message)) != (ssize_t)sizeof(message))
+	if (write(connections[1], &pair[0], sizeof(int)) != (ssize_t)sizeof(int))
 		return -EAGAIN;
 	return pair[1];
 }
@@ -69,15 +69,13 @@ static int on_connect(void *arg, uint32_t port)
 static void connected(void *arg, uint32_t events)
 {
 	struct err e = ERR_INIT;
-	int message[2];
+	int fd;
 
 	(void)arg;
 	(void)events;
-	if (read(connections[0], message, sizeof(message)) != (ssize_t)sizeof(message))
+	if (read(connections[0], &fd, sizeof(fd)) != (ssize_t)sizeof(fd))
 		return;
-	if (message[0] == PROTO_PORT_STREAM)
-		agent_stream_connected(streams, message[1]);
-	else if (agent_connected(agent, message[1], &e) < 0)
+	if (agent_connected(agent, fd, &e) < 0)
 		die("connection", &e);
 }
 
@@ -121,7 +119,7 @@ static void ended(void *arg, enum agent_stream_event event)
 
 static void mounted(void *arg, const struct proto_body *body, const struct err *why)
 {
-	uint8_t token[PROTO_TOKEN_LEN];
+	uint32_t port;
 	struct err e = ERR_INIT;
 	BUF request = BUF_INIT;
 
@@ -129,11 +127,11 @@ static void mounted(void *arg, const struct proto_body *body, const struct err *
 	(void)body;
 	if (why)
 		die("mount", why);
-	if (agent_stream_new(streams, -1, fd_dup(1, &e), ended, NULL, token, &output, &e) < 0)
+	if (agent_stream_new(streams, -1, fd_dup(1, &e), ended, NULL, &port, &output, &e) < 0)
 		die("stream", &e);
 	proto_put_string(&request, PROTO_F_ID, ID);
 	proto_put_bytes(&request, PROTO_F_CONFIG, container.data, container.len);
-	proto_put_bytes(&request, PROTO_F_TOKEN_STDOUT, token, sizeof(token));
+	proto_put_u32(&request, PROTO_F_PORT_STDOUT, port);
 	call(PROTO_CREATE, &request, created);
 }
 
@@ -195,7 +193,14 @@ static void input_ended(void *arg, uint32_t events)
 
 static int start_machine(char **argv, struct err *err)
 {
-	struct machine_config c = {.kvm_fd = -1, .image_fd = -1, .serial_fd = -1, .cpus = 1, .connect = on_connect};
+	struct machine_config c = {
+		.kvm_fd = -1,
+		.image_fd = -1,
+		.serial_fd = -1,
+		.cpus = 1,
+		.connect = on_connect,
+		.requests_fd = requests[0],
+	};
 	BUF words = BUF_INIT;
 	uint32_t mib;
 	int rc;
@@ -226,13 +231,14 @@ int main(int argc, char **argv)
 
 	if (argc < 5)
 		return 2;
-	if (pipe2(connections, O_CLOEXEC) < 0 || start_machine(argv, &e) < 0 ||
-	    loop_new(&loop, &e) < 0 || agent_new(loop, &events, NULL, &agent, &e) < 0 ||
+	if (pipe2(connections, O_CLOEXEC) < 0 || pipe2(requests, O_CLOEXEC) < 0 ||
+	    start_machine(argv, &e) < 0 || loop_new(&loop, &e) < 0 ||
+	    agent_new(loop, &events, NULL, &agent, &e) < 0 ||
 	    loop_add(loop, connections[0], EPOLLIN, connected, NULL, &source, &e) < 0 ||
 	    loop_add(loop, 0, EPOLLIN, input_ended, NULL, &source, &e) < 0 ||
 	    loop_add(loop, vm_wait_fd(machine.vm), EPOLLIN, machine_ended, NULL, &source, &e) < 0)
 		die("begin", &e);
-	streams = agent_streams_new(loop);
+	streams = agent_streams_new(loop, requests[1]);
 	dprintf(2, "files %d\n", (int)machine.files.pid);
 	if (loop_run(loop, &e) < 0)
 		die("loop", &e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Streams: tokens pair connections with descriptors, bytes arrive, strangers are turned away. */
+/* Streams: each asks for a connection of its own, bytes arrive both ways, ends are told. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -17,12 +17,15 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "microvm/agent_stream.h"
+#include "microvm/proto.h"
+#include "microvm/virtio/vsock.h"
 #include "tests/unit/leaks.h"
 
 static struct loop *loop;
 static struct agent_streams *set;
 static struct agent_stream *stream;
-static uint8_t token[PROTO_TOKEN_LEN];
+static int requests[2];
+static uint32_t port;
 static struct err err;
 static int n_settled, n_ended;
 
@@ -45,7 +48,9 @@ static int set_up(void **state)
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (leaks_setup(state) < 0 || loop_new(&loop, &err) < 0)
 		return -1;
-	set = agent_streams_new(loop);
+	if (pipe2(requests, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -1;
+	set = agent_streams_new(loop, requests[1]);
 	return 0;
 }
 
@@ -53,6 +58,8 @@ static int tear_down(void **state)
 {
 	agent_streams_free(set);
 	loop_free(loop);
+	close(requests[0]);
+	close(requests[1]);
 	return leaks_teardown(state);
 }
 
@@ -64,21 +71,20 @@ static void turns(int n)
 
 static void make(int from, int to)
 {
-	assert_int_equal(agent_stream_new(set, from, to, happened, &n_ended, token, &stream, &err),
+	assert_int_equal(agent_stream_new(set, from, to, happened, &n_ended, &port, &stream, &err),
 			 0);
 }
 
-/* The guest's end of a new connection that has said len bytes of the token. */
-static int connect_with(const void *data, size_t len)
+/* The guest's end of the connection that was asked for last. */
+static int accepted(void)
 {
-	int s[2];
+	struct vsock_request r;
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, s), 0);
-	agent_stream_connected(set, s[0]);
-	if (len)
-		assert_int_equal(send(s[1], data, len, 0), len);
+	assert_int_equal(read(requests[0], &r, sizeof(r)), sizeof(r));
+	assert_int_equal(r.guest_port, PROTO_PORT_STREAM);
+	assert_int_equal(r.host_port, port);
 	turns(2);
-	return s[1];
+	return r.fd;
 }
 
 static void make_pipe(int p[2])
@@ -102,7 +108,7 @@ static void test_output(void **state)
 	(void)state;
 	make_pipe(p);
 	make(-1, p[1]);
-	guest = connect_with(token, sizeof(token));
+	guest = accepted();
 	assert_int_equal(send(guest, "hello", 5, 0), 5);
 	turns(2);
 	assert_int_equal(read(p[0], got, sizeof(got)), 5);
@@ -126,7 +132,7 @@ static void test_input(void **state)
 	make_pipe(p);
 	make(p[0], -1);
 	assert_int_equal(write(p[1], "early", 5), 5);
-	guest = connect_with(token, sizeof(token));
+	guest = accepted();
 	assert_int_equal(recv(guest, got, sizeof(got), MSG_DONTWAIT), 5);
 	assert_string_equal(got, "early");
 	close(p[1]);
@@ -142,7 +148,7 @@ static void test_input_that_the_guest_closes(void **state)
 	(void)state;
 	make_pipe(p);
 	make(p[0], -1);
-	guest = connect_with(token, sizeof(token));
+	guest = accepted();
 	close(guest);
 	turns(2);
 	(void)!write(p[1], "x", 1);
@@ -162,7 +168,7 @@ static void test_terminal(void **state)
 	make_pipe(in);
 	make_pipe(out);
 	make(in[0], out[1]);
-	guest = connect_with(token, sizeof(token));
+	guest = accepted();
 	assert_int_equal(write(in[1], "typed", 5), 5);
 	turns(2);
 	assert_int_equal(recv(guest, got, sizeof(got), MSG_DONTWAIT), 5);
@@ -188,7 +194,7 @@ static void test_reader_that_goes(void **state)
 	(void)state;
 	make_pipe(p);
 	make(-1, p[1]);
-	guest = connect_with(token, sizeof(token));
+	guest = accepted();
 	close(p[0]);
 	assert_int_equal(send(guest, "x", 1, 0), 1);
 	turns(2);
@@ -204,8 +210,8 @@ static void test_settling(void **state)
 	(void)state;
 	make_pipe(p);
 	make(-1, p[1]);
-	agent_stream_settle(stream, 3); /* before the connection */
-	guest = connect_with(token, sizeof(token));
+	agent_stream_settle(stream, 3); /* before the guest has accepted */
+	guest = accepted();
 	assert_int_equal(send(guest, "12", 2, 0), 2);
 	turns(2);
 	assert_int_equal(n_settled, 0);
@@ -232,7 +238,7 @@ static void test_back_pressure(void **state)
 	(void)state;
 	make_pipe(p);
 	make(-1, p[1]);
-	guest = connect_with(token, sizeof(token));
+	guest = accepted();
 	for (int idle = 0; idle < 5;) {
 		ssize_t n = send(guest, data, sizeof(data), MSG_NOSIGNAL);
 
@@ -245,79 +251,64 @@ static void test_back_pressure(void **state)
 	close(p[0]);
 }
 
-static void test_token_in_pieces_and_data_at_once(void **state)
+static void test_ports_differ(void **state)
 {
-	int p[2], guest;
-	char first[PROTO_TOKEN_LEN], got[16] = "";
+	uint32_t first;
 
 	(void)state;
-	make_pipe(p);
-	make(-1, p[1]);
-	guest = connect_with(token, 5);
-	memcpy(first, token + 5, sizeof(token) - 5);
-	memcpy(first + sizeof(token) - 5, "abcde", 5);
-	assert_int_equal(send(guest, first, sizeof(first), 0), sizeof(first));
-	turns(3);
-	assert_int_equal(read(p[0], got, sizeof(got)), 5);
-	assert_string_equal(got, "abcde");
-	close(guest);
-	close(p[0]);
+	make(-1, -1);
+	first = port;
+	assert_true(first >= 1u << 30);
+	close(accepted());
+	make(-1, -1);
+	assert_int_not_equal(first, port);
+	close(accepted());
+	/* another host of the same guest, once in a thousand million times */
+	agent_streams_free(set);
+	set = agent_streams_new(loop, requests[1]);
+	make(-1, -1);
+	assert_int_not_equal(first, port);
+	close(accepted());
+	assert_int_equal(n_ended, 0);
 }
 
-static void test_wrong_and_used_tokens(void **state)
+/* More than the guest's device takes at a time, and none at all. */
+static void test_connections_that_cannot_be_asked_for(void **state)
 {
-	int p[2], guest, other;
-	uint8_t wrong[PROTO_TOKEN_LEN];
+	static char fill[1 << 20];
+	struct agent_stream *none = NULL;
+	int p[2];
+	char byte;
+
+	(void)state;
+	assert_true(write(requests[1], fill, sizeof(fill)) > 0);
+	make_pipe(p);
+	assert_int_equal(agent_stream_new(set, -1, p[1], happened, &n_ended, &port, &none, &err),
+			 -EAGAIN);
+	assert_string_equal(err.msg, "ask for a connection to the guest: "
+				     "Resource temporarily unavailable");
+	assert_null(none);
+	/* the descriptor that it was given is closed */
+	assert_int_equal(read(p[0], &byte, 1), 0);
+	close(p[0]);
+	close(requests[0]);
+	requests[0] = -1;
+	assert_int_equal(agent_stream_new(set, -1, -1, happened, &n_ended, &port, &none, &err),
+			 -EPIPE);
+}
+
+static void test_guest_that_refuses(void **state)
+{
+	int p[2];
+	char byte;
 
 	(void)state;
 	make_pipe(p);
 	make(-1, p[1]);
-	memcpy(wrong, token, sizeof(wrong));
-	wrong[15] ^= 1;
-	other = connect_with(wrong, sizeof(wrong));
-	assert_true(is_closed(other));
-	close(other);
-	guest = connect_with(token, sizeof(token));
-	other = connect_with(token, sizeof(token));
-	assert_true(is_closed(other));
-	close(other);
-	assert_false(is_closed(guest));
-	other = connect_with(token, 3);
-	close(other);
+	close(accepted());
 	turns(2);
-	assert_int_equal(n_ended, 0);
-	close(guest);
-	close(p[0]);
-}
-
-static void test_tokens_differ(void **state)
-{
-	uint8_t first[PROTO_TOKEN_LEN];
-
-	(void)state;
-	make(-1, -1);
-	memcpy(first, token, sizeof(first));
-	make(-1, -1);
-	assert_memory_not_equal(first, token, sizeof(first));
-	assert_int_equal(n_ended, 0);
-}
-
-static void test_strangers_are_few(void **state)
-{
-	int guests[AGENT_STRANGERS_MAX + 10], p[2], guest;
-
-	(void)state;
-	make_pipe(p);
-	make(-1, p[1]);
-	for (size_t i = 0; i < ARRAY_SIZE(guests); i++)
-		guests[i] = connect_with("x", 1);
-	for (size_t i = 0; i < ARRAY_SIZE(guests); i++)
-		assert_int_equal(is_closed(guests[i]), i < 10);
-	guest = connect_with(token, sizeof(token));
-	assert_false(is_closed(guest));
-	for (size_t i = 0; i < ARRAY_SIZE(guests); i++)
-		close(guests[i]);
-	close(guest);
+	assert_int_equal(n_ended, 1);
+	assert_int_equal(read(p[0], &byte, 1), 0);
 	close(p[0]);
 }
 
@@ -331,13 +322,13 @@ static void test_freeing_early(void **state)
 	make(-1, p[1]);
 	agent_stream_free(stream);
 	assert_int_equal(read(p[0], &byte, 1), 0);
-	guest = connect_with(token, sizeof(token));
+	guest = accepted();
 	assert_true(is_closed(guest));
 	close(guest);
 	close(p[0]);
 	make_pipe(p);
 	make(-1, p[1]);
-	guest = connect_with(token, sizeof(token));
+	guest = accepted();
 	agent_stream_free(stream);
 	assert_true(is_closed(guest));
 	close(guest);
@@ -357,10 +348,9 @@ int main(void)
 		TEST(test_reader_that_goes),
 		TEST(test_settling),
 		TEST(test_back_pressure),
-		TEST(test_token_in_pieces_and_data_at_once),
-		TEST(test_wrong_and_used_tokens),
-		TEST(test_tokens_differ),
-		TEST(test_strangers_are_few),
+		TEST(test_ports_differ),
+		TEST(test_connections_that_cannot_be_asked_for),
+		TEST(test_guest_that_refuses),
 		TEST(test_freeing_early),
 	};
 

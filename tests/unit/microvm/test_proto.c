@@ -95,7 +95,7 @@ static void test_every_field_comes_back(void **state)
 	proto_put_u32(&b, PROTO_F_PID, 0xfedcba98);
 	proto_put_u64(&b, PROTO_F_CLOCK_NS, 0xfedcba9876543210);
 	proto_put_string(&b, PROTO_F_ID, "box");
-	proto_put_bytes(&b, PROTO_F_TOKEN_TTY, "\0\1\2\3", 4);
+	proto_put_bytes(&b, PROTO_F_ENTROPY, "\0\1\2\3", 4);
 	proto_put_strings(&b, PROTO_F_TEXT, words);
 	proto_put_u64s(&b, PROTO_F_WRITTEN, numbers, 2);
 	proto_put_u32s(&b, PROTO_F_PIDS, pids, 2);
@@ -106,9 +106,9 @@ static void test_every_field_comes_back(void **state)
 	assert_int_equal(u64, 0xfedcba9876543210);
 	assert_int_equal(proto_get_string(&body, PROTO_F_ID, 3, &text, &err), 1);
 	assert_string_equal(text, "box");
-	assert_int_equal(proto_get_array(&body, PROTO_F_TOKEN_TTY, token, 4, &err), 1);
+	assert_int_equal(proto_get_array(&body, PROTO_F_ENTROPY, token, 4, &err), 1);
 	assert_memory_equal(token, "\0\1\2\3", 4);
-	assert_int_equal(proto_get_bytes(&body, PROTO_F_TOKEN_TTY, &bytes, &n, &err), 1);
+	assert_int_equal(proto_get_bytes(&body, PROTO_F_ENTROPY, &bytes, &n, &err), 1);
 	assert_int_equal(n, 4);
 	assert_int_equal(proto_get_strings(&body, PROTO_F_TEXT, 3, &list, &err), 1);
 	for (size_t i = 0; words[i]; i++)

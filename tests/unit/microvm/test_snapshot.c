@@ -520,7 +520,7 @@ static void other_version(void **state)
 	(void)state;
 	save_counting();
 	flip(SNAPSHOT_STATE, 8);
-	not_restored(new_counting(), "'state' has version 18, this program reads 2");
+	not_restored(new_counting(), "'state' has version 19, this program reads 3");
 }
 
 static void no_snapshot(void **state)

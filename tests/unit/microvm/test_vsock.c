@@ -496,7 +496,7 @@ static void test_stirring_while_reset(void **state)
 static void test_bad_address(void **state)
 {
 	static const uint64_t bad[] = {0, 1, 2, UINT32_MAX, 1ull << 32, UINT64_MAX};
-	struct vsock_config config = {.connect = vguest_connect, .listen_fd = -1};
+	struct vsock_config config = {.connect = vguest_connect, .requests_fd = -1};
 	struct virtio_device *d = NULL;
 	struct err err = ERR_INIT;
 

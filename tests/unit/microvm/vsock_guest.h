@@ -74,9 +74,9 @@ static inline void vguest_start(struct vguest *g, bool with_rx)
 	fake_kick(&g->f, RX);
 }
 
-static inline int vguest_setup_with(struct vguest *g, int listen_fd)
+static inline int vguest_setup_with(struct vguest *g, int requests_fd)
 {
-	struct vsock_config config = {CID, vguest_connect, g, listen_fd};
+	struct vsock_config config = {CID, vguest_connect, g, requests_fd};
 	struct err err = ERR_INIT;
 
 	*g = (struct vguest){.pieces = 1, .host = -1, .shared_fd = -1};
