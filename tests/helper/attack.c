@@ -2,17 +2,19 @@
 /*
  * The hostile side of the security tests: what a malicious container, or one that shares a volume
  * with another, does while hull works. `attack VERB [ARGUMENT]...`; the table at the end lists the
- * verbs. Each runs until it is killed and says on standard output what it reached, so that a test
- * sees it succeed on a target that is open to it and fail on hull.
+ * verbs. Each but `agent` runs until it is killed. All say on standard output what they reached, so
+ * that a test sees it succeed on a target that is open to it and fail on hull.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/vm_sockets.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static int fail(const char *what)
@@ -185,11 +187,42 @@ static int pry(char **args)
 	return 1;
 }
 
+/* ---- agent ---- */
+
+static void try_vsock(const char *what, int (*call)(int, const struct sockaddr *, socklen_t),
+		      unsigned int cid, unsigned int port)
+{
+	const struct sockaddr_vm to = {.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = port};
+	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && call(fd, (const struct sockaddr *)&to, sizeof(to)) == 0)
+		printf("%s %u:%u: done\n", what, cid, port);
+	else
+		printf("%s %u:%u: %s\n", what, cid, port, strerrorname_np(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+/* agent CID: where the agent of this machine, which has that address, and its host listen. */
+static int agent(char **args)
+{
+	const unsigned int own = (unsigned int)strtoul(args[0], NULL, 10);
+
+	try_vsock("connect", connect, VMADDR_CID_HOST, 1);
+	try_vsock("connect", connect, VMADDR_CID_HOST, 2);
+	try_vsock("connect", connect, VMADDR_CID_LOCAL, 2);
+	try_vsock("connect", connect, own, 2);
+	try_vsock("bind", bind, VMADDR_CID_ANY, 2);
+	try_vsock("bind", bind, own, 2);
+	return 0;
+}
+
 static const struct verb {
 	const char *name;
 	int n_args;
 	int (*run)(char **args);
 } verbs[] = {
+	{"agent", 1, agent},
 	{"exchange", 2, exchange},
 	{"overwrite-exe", 1, overwrite_exe},
 	{"pry", 1, pry},

@@ -217,6 +217,23 @@ ends() { # PID
 	nothing_left
 }
 
+# The agent takes the host's connections only, so what a container might do is to take up its port.
+@test "a container reaches neither the agent nor more of hull-vmm than the port of the agent's own" {
+	cp "$O/tests/helper/attack" "$BUNDLE/rootfs/bin/attack"
+	config '.process.capabilities[] += ["CAP_NET_BIND_SERVICE"]'
+	args sleep 1000
+	run_detached
+	expect 0 hull exec "$ID" attack agent 3
+	equal "$output" "connect 2:1: done
+connect 2:2: ECONNRESET
+connect 1:2: ECONNRESET
+connect 3:2: ENODEV
+bind 4294967295:2: EADDRINUSE
+bind 3:2: EADDRINUSE"
+	expect 0 hull exec "$ID" echo there
+	equal "$output" there
+}
+
 # --- the host's files ---
 
 # CVE-2025-24965 (crun's krun): a configuration written through a symlink of the image.
