@@ -100,9 +100,9 @@ enum proto_field {
 	PROTO_F_BOOT_NS,     /* bytes: u64s, CLOCK_BOOTTIME at the agent's start and at HELLO */
 	PROTO_F_ENTROPY,     /* PROTO_ENTROPY_LEN bytes */
 	PROTO_F_CLOCK_NS,    /* u64, CLOCK_REALTIME */
-	PROTO_F_SOURCE,  /* string: tag of a shared directory, serial or pmemN of a block device */
-	PROTO_F_FS_TYPE, /* string */
-	PROTO_F_TARGET,  /* string, absolute */
+	PROTO_F_SOURCE,      /* string: tag of a shared directory, serial or pmemN of a block device */
+	PROTO_F_FS_TYPE,     /* string */
+	PROTO_F_TARGET,      /* string, absolute */
 	PROTO_F_MOUNT_FLAGS, /* u32, enum proto_mount_flags */
 	PROTO_F_DATA,        /* string, the file system's own options */
 	PROTO_F_ID,          /* string */

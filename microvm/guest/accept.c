@@ -153,6 +153,20 @@ int accept_from(struct guest *g, uint32_t port, struct err *err)
 	return fd < 0 ? rc : fd;
 }
 
+void accept_drop(struct guest *g, const struct request *q)
+{
+	uint32_t port;
+	int fd;
+
+	/* The queue is short, and refuses when it is full. */
+	while ((fd = accept_next(g, &port, NULL)) >= 0)
+		keep(g, port, fd);
+	for (int i = 0; i < PORT_MAX; i++) {
+		if (q->port[i])
+			fd_close(find_kept(g, q->port[i]));
+	}
+}
+
 void accept_forget(struct guest *g)
 {
 	uint32_t port;

@@ -88,6 +88,8 @@ int guest_leave_stdio(int *fd, struct err *err) MUST_CHECK;
 int accept_listen(struct guest *g, struct err *err) MUST_CHECK;
 /* The connection that comes from this port of the host, not blocking, the caller's. -ETIMEDOUT */
 int accept_from(struct guest *g, uint32_t port, struct err *err) MUST_CHECK;
+/* Those of a request that was refused. */
+void accept_drop(struct guest *g, const struct request *q);
 void accept_forget(struct guest *g); /* all that nobody has asked for */
 
 /* ---- ops.c: requests ---- */

@@ -365,6 +365,7 @@ void guest_serve(struct guest *g, struct request *q)
 	/* request_parse lets no other operation through */
 	if (ops[q->op].serve(g, q, ops[q->op].fn, ops[q->op].done, &err) < 0) {
 		guest_fail(g, q, &err);
+		accept_drop(g, q);
 		request_release(q);
 	}
 }

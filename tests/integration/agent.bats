@@ -350,6 +350,27 @@ nothing_in_guest() {
 		'exec: ETIMEDOUT the host does not connect from port 77' 'exec: ok *' 'wait: ok exited 0 *'
 }
 
+@test "refused requests leave no connections behind" {
+	local i commands
+
+	process cat
+	for i in {1..100}; do
+		commands+="exec $ID/e process.json in=/dev/null out=other err=other"$'\n'
+	done
+	echo word >"$T/in"
+	vm 0 <<-END
+		create $ID $CONFIG
+		start $ID
+		exec $ID/e process.json in=-
+		$commands
+		exec $ID/f process.json in=in out=out err=err
+		wait $ID/f
+		ended $ID/f
+	END
+	equal "$(grep -c '^exec: EEXIST' <<<"$output")" 100
+	equal "$(cat "$T/out")" word
+}
+
 @test "the program opens its streams again, as its own user" {
 	config '.process.user = {"uid": 1000, "gid": 1000}'
 	script 'echo out >/dev/stdout; echo err >/proc/self/fd/2; cat /dev/stdin'
