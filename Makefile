@@ -148,7 +148,8 @@ starts_often = $(1)
 link_often = $(CC) $(ALL_CFLAGS) $(LINK) $(1) -o $@ $^ $(EXT_LIBS)
 endif
 
-$(O)/hull-oci: $(call starts_often,$(call obj,runtime/oci/main.c) $(call libs,oci check runtime namespaces cgroups base))
+# Of microvm/ it links what is said to the guest.
+$(O)/hull-oci: $(call starts_often,$(call obj,runtime/oci/main.c microvm/proto.c) $(call libs,oci check runtime namespaces cgroups base))
 	$(call say,LINK,$@)
 	$(Q)$(call link_often,$(ENTRY))
 
@@ -170,7 +171,7 @@ $(O)/hull-vmm: $(call starts_often,$(call obj,$(VMM_SRCS)) $(call libs,check) $(
 	$(call say,LINK,$@)
 	$(Q)$(call link_often)
 
-# The guest's first process: hull's runtime, and of microvm/ what both sides share.
+# The guest's first process: hull's runtime, and of microvm/ the same.
 $(O)/hull-agent: $(call starts_often,$(call obj,microvm/guest/main.c microvm/proto.c) $(call libs,guest runtime namespaces cgroups base))
 	$(call say,LINK,$@)
 	$(Q)$(call link_often)

@@ -25,7 +25,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define PROTO_VERSION     2
+#define PROTO_VERSION     3
 #define PROTO_HEADER_LEN  16
 #define PROTO_BODY_MAX    (1u << 20)
 #define PROTO_QUEUE_MAX   (4u << 20) /* bytes of frames that wait for a slow reader */
@@ -52,15 +52,20 @@ enum proto_op {
 	/* ID NETWORK: what the network namespace of that container, not created yet, is to have */
 	PROTO_NET_CONFIG,
 	/*
-	 * ID CONFIG [PORT_…] [ROWS COLUMNS] [NO_PIVOT] [NO_NEW_KEYRING] -> PID. The process waits for
-	 * START. A stream without a port is /dev/null. PORT_TTY stands for all three of a process
+	 * ID CONFIG [PORT_…] [ROWS COLUMNS] [NO_PIVOT] [NO_NEW_KEYRING] [PASSWD] -> PID. The process waits
+	 * for START. A stream without a port is /dev/null. PORT_TTY stands for all three of a process
 	 * with a terminal. The bundle is PROTO_GUEST_DIR/bundles/ID: a relative root.path begins there.
 	 * The size of a terminal is set after it was made; process.consoleSize is there from the start.
 	 * To join another container's namespace, its path is PROTO_GUEST_DIR/processes/ID/ns/….
 	 */
 	PROTO_CREATE,
-	PROTO_START,       /* ID */
-	PROTO_EXEC,        /* ID EXEC_ID PROCESS [PORT_…] [ROWS COLUMNS] -> PID, once it runs */
+	PROTO_START, /* ID */
+	/*
+	 * ID EXEC_ID [PORT_…] [ROWS COLUMNS] [PASSWD] and PROCESS, or ARGS and what else is to be other than
+	 * in CONFIG's process: [ENV] [CWD] [UID] [GID] [GROUPS] [CAPABILITIES] [SELINUX_LABEL]
+	 * [APPARMOR_PROFILE] [NO_NEW_PRIVS]. -> PID, once it runs.
+	 */
+	PROTO_EXEC,
 	PROTO_SIGNAL,      /* ID [EXEC_ID] SIGNAL [ALL] */
 	PROTO_WAIT,        /* ID [EXEC_ID] -> STATUS; answered at the end of the process */
 	PROTO_RESIZE_TTY,  /* ID [EXEC_ID] ROWS COLUMNS */
@@ -132,6 +137,18 @@ enum proto_field {
 	PROTO_F_NETWORK, /* bytes: base/netconf.h */
 	PROTO_F_READ,    /* u64: bytes of stdin that have arrived; ~0: it takes no more */
 	PROTO_F_CPUS,    /* u32 */
+	PROTO_F_ARGS,    /* strings */
+	PROTO_F_ENV,     /* strings, NAME=value: beside, or in place of, those that are there */
+	PROTO_F_CWD,     /* string */
+	PROTO_F_UID,     /* u32, as the next */
+	PROTO_F_GID,
+	PROTO_F_GROUPS,        /* bytes: u32s, beside those that are there */
+	PROTO_F_CAPABILITIES,  /* strings, the same */
+	PROTO_F_SELINUX_LABEL, /* string, as the next */
+	PROTO_F_APPARMOR_PROFILE,
+	PROTO_F_NO_NEW_PRIVS, /* u32, not 0 */
+	/* string: the root's /etc/passwd, to be read in place of it where no mount of the container hides it */
+	PROTO_F_PASSWD,
 };
 
 enum proto_event {

@@ -311,6 +311,7 @@ struct ns_process {
 	bool has_personality;
 	uint32_t personality;                          /* man 2 personality */
 	const char *affinity_initial, *affinity_final; /* execCPUAffinity, exec only */
+	char *passwd; /* text of the container's /etc/passwd, taken to pieces; NULL: it is read */
 };
 
 /* ---- the system call filter (seccomp.c) ---- */
@@ -417,11 +418,8 @@ int ns_process_credentials(const struct ns_process *p, const struct ns_seccomp_f
  */
 int ns_process_find(const struct ns_process *p, char **ret, struct err *err) MUST_CHECK;
 
-/* C: "HOME=DIR" from the container's /etc/passwd, or NULL when env has a HOME. Caller frees. */
+/* C: "HOME=DIR" from /etc/passwd, "/" without an entry; NULL when env has a HOME. Caller frees. */
 char *ns_process_home(const struct ns_process *p);
-/* The same from the text of such a file, which is taken to pieces, or NULL; "/" without an entry. */
-char *ns_home_of(char *passwd, uint32_t uid);
-#define NS_PASSWD_MAX (16u << 20) /* bytes of it that are read */
 
 /* The last value of NAME in env (NULL-terminated "NAME=value" strings) or NULL. */
 const char *ns_env_get(const char *const *env, const char *name);

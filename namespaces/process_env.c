@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What the container's own files say about its process: which file args[0] is, and where its user
- * is at home. Both are read inside the new root, but for a virtual machine (vm_home.c). /etc/passwd
- * is read by hand, because NSS would load the image's libraries into the runtime (CVE-2019-14271),
- * and only ever searched for a number: a uid given as a number is never taken for a name
- * (CVE-2016-3697).
+ * is at home. Both are read inside the new root, if not known before. /etc/passwd is read by hand,
+ * because NSS would load the image's libraries into the runtime (CVE-2019-14271), and only ever
+ * searched for a number: a uid given as a number is never taken for a name (CVE-2016-3697).
  */
 #include "namespaces/namespaces.h"
 
@@ -21,6 +20,8 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/path.h"
+
+#define PASSWD_MAX (16u << 20) /* bytes of it that are read */
 
 const char *ns_env_get(const char *const *env, const char *name)
 {
@@ -137,23 +138,19 @@ static int read_passwd(struct buf *text)
 		return fd;
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return -EINVAL;
-	return io_read_all(fd, "/etc/passwd", NS_PASSWD_MAX, text, NULL);
-}
-
-char *ns_home_of(char *passwd, uint32_t uid)
-{
-	char *line, *found = NULL;
-
-	while (!found && (line = strsep(&passwd, "\n")))
-		found = passwd_home(line, uid);
-	return mem_xprintf("HOME=%s", found && *found ? found : "/");
+	return io_read_all(fd, "/etc/passwd", PASSWD_MAX, text, NULL);
 }
 
 char *ns_process_home(const struct ns_process *p)
 {
 	BUF text = BUF_INIT;
+	char *rest = p->passwd, *line, *found = NULL;
 
 	if (ns_env_get(p->env, "HOME"))
 		return NULL;
-	return ns_home_of(read_passwd(&text) == 0 ? text.data : NULL, p->uid);
+	if (!rest && read_passwd(&text) == 0)
+		rest = text.data;
+	while (!found && (line = strsep(&rest, "\n")))
+		found = passwd_home(line, p->uid);
+	return mem_xprintf("HOME=%s", found && *found ? found : "/");
 }

@@ -120,6 +120,8 @@ static int load(struct setup *s, const char *id, bool foreground, struct buf *te
 		return rc;
 	s->spec->rootfs.no_pivot = o->no_pivot;
 	s->child.process = s->spec->has_process ? &s->spec->process : NULL;
+	if (o->passwd && !spec_mounts_over(s->spec, "/etc/passwd"))
+		s->spec->process.passwd = o->passwd;
 	/* In a virtual machine these are made inside. */
 	s->child.seccomp = setup_in_vm(s) ? NULL : s->spec->seccomp;
 	s->child.in_userns = !setup_in_vm(s) && s->spec->spaces.kind[NS_USER].listed;

@@ -30,6 +30,7 @@
 #include "runtime/vm_config.h"
 #include "runtime/vm_control.h"
 #include "runtime/vm_net.h"
+#include "runtime/vm_request.h"
 #include "runtime/vm_root_image.h"
 #include "runtime/vm_share.h"
 
@@ -60,7 +61,7 @@ int vm_setup_load(struct setup *s, struct err *err)
 	int rc;
 
 	vm->program_fd = vm->kvm_fd = vm->kernel_fd = vm->initramfs_fd = -1;
-	vm->config_fd = vm->control_fd = vm->network_fd = vm->root_image_fd = -1;
+	vm->create_fd = vm->control_fd = vm->network_fd = vm->root_image_fd = -1;
 	vm->network = (struct ns_taken)NS_TAKEN_INIT;
 	vm->image = (struct vm_image)VM_IMAGE_INIT;
 	vm->pidns = (struct vm_pidns)VM_PIDNS_INIT;
@@ -83,17 +84,6 @@ int vm_setup_load(struct setup *s, struct err *err)
 	if ((rc = open_file("kernel", m->kernel, O_RDONLY, &vm->kernel_fd, err)) < 0)
 		return rc;
 	return open_file("initramfs", m->initramfs, O_RDONLY, &vm->initramfs_fd, err);
-}
-
-static int write_config(struct setup *s, struct err *err)
-{
-	BUF text = BUF_INIT;
-	int rc = vm_config_for_guest(s->spec, NULL, &text, err);
-
-	if (rc < 0)
-		return rc;
-	s->vm->config_fd = vm_control_file("config.json", text.data, text.len, err);
-	return s->vm->config_fd < 0 ? s->vm->config_fd : 0;
 }
 
 /* It can do without, and a machine with an image is like no other's. */
@@ -120,7 +110,8 @@ int vm_setup_prepare(struct setup *s, struct err *err)
 	if (s->options->image_path)
 		return 0;
 	open_template(s);
-	return write_config(s, err);
+	s->vm->create_fd = vm_request_create(s->spec, NULL, s->options, err);
+	return s->vm->create_fd < 0 ? s->vm->create_fd : 0;
 }
 
 void vm_setup_free(struct vm_setup *vm)
@@ -131,7 +122,7 @@ void vm_setup_free(struct vm_setup *vm)
 	fd_close(vm->kvm_fd);
 	fd_close(vm->kernel_fd);
 	fd_close(vm->initramfs_fd);
-	fd_close(vm->config_fd);
+	fd_close(vm->create_fd);
 	fd_close(vm->control_fd);
 	fd_close(vm->network_fd);
 	fd_close(vm->root_image_fd);
@@ -243,7 +234,7 @@ static int become_vmm(struct setup *s, int share_fd, struct err *err)
 	if (rc < 0 || (rc = add_fd(&w, "--kvm-fd", vm->kvm_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--kernel-fd", vm->kernel_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--initramfs-fd", vm->initramfs_fd, err)) < 0 ||
-	    (rc = add_fd(&w, "--config-fd", vm->config_fd, err)) < 0 ||
+	    (rc = add_fd(&w, "--create-fd", vm->create_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--restore-fd", image->state_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--memory-fd", image->memory_fd, err)) < 0 ||
 	    (rc = add_fd(&w, "--working-set-fd", image->working_set_fd, err)) < 0 ||
@@ -264,8 +255,6 @@ static int become_vmm(struct setup *s, int share_fd, struct err *err)
 	add_word(&w, "--cmdline", vm->machine.cmdline);
 	add_word(&w, "--root-image-type", vm->root_image_type);
 	add_switch(&w, "--terminal", s->spec->has_process && s->spec->process.terminal);
-	add_switch(&w, "--no-pivot", s->options->no_pivot);
-	add_switch(&w, "--no-new-keyring", s->options->no_new_keyring);
 	add_word(&w, "--guest-id", vm->image.guest_id);
 	add_word(&w, "--id", s->container->id);
 	(void)!execveat(vm->program_fd, "", w.argv, env, AT_EMPTY_PATH);

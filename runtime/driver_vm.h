@@ -15,7 +15,7 @@ struct setup;
 /* What the hull-vmm of a container gets. Descriptors are owned, -1: not opened. */
 struct vm_setup {
 	struct vm_machine machine;
-	int program_fd, kvm_fd, kernel_fd, initramfs_fd, config_fd, control_fd;
+	int program_fd, kvm_fd, kernel_fd, initramfs_fd, create_fd, control_fd;
 	int root_image_fd; /* -1: the root is a directory */
 	const char *root_image_type;
 	uint32_t root_flags;     /* MS_…, of the mount that the container's root lies on */

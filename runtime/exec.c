@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "runtime/child.h"
@@ -23,16 +24,19 @@
 #include "runtime/supervise.h"
 #include "runtime/sync.h"
 #include "runtime/vm_exec.h"
+#include "runtime/vm_request.h"
 
 struct execution {
 	struct runtime *rt;
 	const struct exec_options *options;
 	struct container *container;
 	struct cgroup *cgroup; /* the container's, borrowed */
-	struct spec *spec;
-	struct json *process_doc; /* of --process */
+	struct spec *spec;     /* NULL: the guest has it */
+	struct buf process_text; /* of --process, as the next two */
+	struct json *process_doc;
+	struct arena process_arena;
 	struct ns_process process;
-	struct buf description; /* of the process, for a virtual machine */
+	struct buf request; /* to a virtual machine */
 	struct child child;
 	int vm_sock;     /* of vm_exec_start, -1: there is a child */
 	bool born_in_v2; /* the clone put the child into its cgroup2 group */
@@ -104,26 +108,34 @@ static const gid_t *join_groups(struct arena *a, const struct ns_process *p,
 	return groups;
 }
 
+static int check_options(const struct exec_options *o, struct err *err)
+{
+	if (!o->args || !o->args[0])
+		return err_set(err, EINVAL, "exec needs a command or --process");
+	if (o->cwd && o->cwd[0] != '/')
+		return err_set(err, EINVAL, "--cwd '%s' is not absolute", o->cwd);
+	return 0;
+}
+
 /* The config's process with what the command line says instead. */
 static int process_of_options(struct execution *x, struct err *err)
 {
 	const struct exec_options *o = x->options;
 	struct ns_process *p = &x->process;
 	struct arena *a = &x->spec->arena;
+	int rc = check_options(o, err);
 
+	if (rc < 0)
+		return rc;
 	if (x->spec->has_process)
 		*p = x->spec->process;
 	else
 		*p = (struct ns_process){.cwd = "/", .umask = 0022};
-	if (!o->args || !o->args[0])
-		return err_set(err, EINVAL, "exec needs a command or --process");
 	p->args = o->args;
 	p->terminal = o->tty;
 	p->has_console_size = false;
 	if (o->cwd)
 		p->cwd = o->cwd;
-	if (p->cwd[0] != '/')
-		return err_set(err, EINVAL, "--cwd '%s' is not absolute", p->cwd);
 	if (o->has_user)
 		p->uid = o->uid;
 	if (o->has_gid)
@@ -141,34 +153,61 @@ static int process_of_options(struct execution *x, struct err *err)
 	return add_caps(p, o->caps, err);
 }
 
+static int process_of_file(struct execution *x, struct err *err)
+{
+	const char *path = x->options->process_file;
+	struct buf *text = &x->process_text;
+	int rc = io_read_file(AT_FDCWD, path, JSON_MAX_BYTES, text, err);
+
+	if (rc < 0 || (rc = json_parse(path, buf_str(text), text->len, &x->process_doc, err)) < 0)
+		return rc;
+	return spec_parse_process(json_root(x->process_doc), &x->process_arena, &x->process, err);
+}
+
 static int read_process(struct execution *x, struct err *err)
 {
 	const struct ns_process *first = &x->spec->process;
-	int rc;
+	int rc = x->options->process_file ? process_of_file(x, err) : process_of_options(x, err);
 
-	if (!x->options->process_file)
-		return process_of_options(x, err);
-	rc = json_load(AT_FDCWD, x->options->process_file, &x->process_doc, err);
 	if (rc < 0)
 		return rc;
 	/* These are properties of the container (linux.personality and memoryPolicy). */
 	x->process.has_personality = first->has_personality;
 	x->process.personality = first->personality;
 	x->process.mempolicy = first->mempolicy;
-	return spec_parse_process(json_root(x->process_doc), &x->spec->arena, &x->process, err);
+	if (x->options->passwd && !spec_mounts_over(x->spec, "/etc/passwd"))
+		x->process.passwd = x->options->passwd;
+	return 0;
 }
 
-/* Namespaces and the filter are made in the guest. */
+static int prepare_for_namespaces(struct execution *x, struct err *err)
+{
+	int rc = container_config(x->container, &x->spec, err);
+
+	if (rc < 0 || (rc = read_process(x, err)) < 0)
+		return rc;
+	x->child.seccomp = x->spec->seccomp;
+	x->child.in_userns = x->spec->spaces.kind[NS_USER].listed;
+	return 0;
+}
+
+/* The guest has the configuration, and makes of it and the options what namespaces' exec makes here. */
 static int prepare_for_vm(struct execution *x, struct err *err)
 {
-	const struct json_node *config = json_root(x->spec->doc);
-	const struct json_node *from = x->process_doc ? json_root(x->process_doc)
-						      : json_get(config, "process");
+	const struct exec_options *o = x->options;
+	int rc = vm_exec_check(o, err);
 
-	x->child.seccomp = NULL;
-	x->child.in_userns = false;
-	vm_exec_describe(x->spec, &x->process, from, &x->description);
-	return vm_exec_check(x->options, err);
+	if (rc == 0)
+		rc = o->process_file ? process_of_file(x, err) : check_options(o, err);
+	if (rc < 0)
+		return rc;
+	if (!o->process_file) {
+		x->process.env = o->env;
+		x->process.terminal = o->tty;
+	}
+	vm_request_exec(x->container, o, o->process_file ? &x->process_text : NULL, x->process.env,
+			&x->request);
+	return 0;
 }
 
 /* ---- the child ---- */
@@ -275,7 +314,7 @@ static int vm_child(struct execution *x, struct err *err)
 		return rc;
 	if (x->process.terminal && (rc = set_terminal(x, err)) < 0)
 		return rc;
-	return vm_exec_main(x->container, &x->child, &x->description, x->rt->proc_fd, err);
+	return vm_exec_main(x->container, &x->child, &x->request, x->rt->proc_fd, err);
 }
 
 static void child_main(struct execution *x) __attribute__((noreturn));
@@ -334,7 +373,7 @@ static int fork_child(struct execution *x, struct err *err)
 		return rc;
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return err_sys(err, "prctl PR_SET_DUMPABLE");
-	if (x->spec->spaces.kind[NS_PID].listed && !x->container->is_vm) {
+	if (!x->container->is_vm && x->spec->spaces.kind[NS_PID].listed) {
 		FREE char *path = mem_xprintf("%d/ns/pid", (int)x->container->pid);
 
 		fds[NS_PID] = openat(x->rt->proc_fd, path, O_RDONLY | O_CLOEXEC);
@@ -366,16 +405,10 @@ static int prepare(struct execution *x, const char *id, struct err *err)
 		return rc;
 	if ((rc = check_status(x, err)) < 0)
 		return rc;
-	/* The rest is for the guest, which has it. */
-	rc = x->container->is_vm ? container_process_config(x->container, &x->spec, err)
-				 : container_config(x->container, &x->spec, err);
-	if (rc < 0 || (rc = read_process(x, err)) < 0)
+	rc = x->container->is_vm ? prepare_for_vm(x, err) : prepare_for_namespaces(x, err);
+	if (rc < 0)
 		return rc;
 	x->child.process = &x->process;
-	x->child.seccomp = x->spec->seccomp;
-	x->child.in_userns = x->spec->spaces.kind[NS_USER].listed;
-	if (x->container->is_vm && (rc = prepare_for_vm(x, err)) < 0)
-		return rc;
 	if ((rc = child_check(&x->child, !x->options->detach, x->options->console_socket,
 			      x->options->preserve_fds, err)) < 0 ||
 	    (rc = child_build_filter(&x->child, x->rt, err)) < 0)
@@ -418,7 +451,7 @@ static int start(struct execution *x, struct err *err)
 	if (x->container->status == CONTAINER_PAUSED)
 		state_unlock(x->container);
 	if (needs_no_child(x)) {
-		rc = vm_exec_start(x->container, &x->description, &x->vm_sock, err);
+		rc = vm_exec_start(x->container, &x->request, &x->vm_sock, err);
 	} else {
 		rc = launch_child(x, err);
 		if (rc < 0)
@@ -455,8 +488,10 @@ int container_exec(struct runtime *rt, const char *id, const struct exec_options
 	fd_close(x.vm_sock);
 	supervise_end(&sup);
 	child_release(&x.child);
-	buf_release(&x.description);
+	buf_release(&x.request);
+	arena_release(&x.process_arena);
 	json_free(x.process_doc);
+	buf_release(&x.process_text);
 	spec_free(x.spec);
 	container_close(x.container);
 	if (rc == 0)

@@ -74,8 +74,6 @@ int container_cgroup(struct container *c, struct cgroup **ret,
 		     struct err *err) MUST_CHECK; /* borrowed */
 int container_config(struct container *c, struct spec **ret,
 		     struct err *err) MUST_CHECK; /* saved copy; spec_free */
-/* The same as spec_parse_saved_process has it. */
-int container_process_config(struct container *c, struct spec **ret, struct err *err) MUST_CHECK;
 int container_check_id(const char *id, struct err *err) MUST_CHECK;
 
 /* Ids below the root, sorted; NULL-terminated, caller frees each and the list. */
@@ -100,6 +98,7 @@ struct create_options {
 	int (*furnish_network)(void *arg, pid_t pid, struct err *err);
 	void *network_arg;
 	const char *image_path; /* run only: a checkpoint to begin from; NULL: none */
+	char *passwd; /* the root's /etc/passwd, taken to pieces, where no mount hides it; NULL: it is read */
 };
 
 int container_create(struct runtime *rt, const char *id, const struct create_options *o,
@@ -150,6 +149,7 @@ struct exec_options {
 	 */
 	int (*protect)(void *arg, struct err *err);
 	void *protect_arg;
+	char *passwd; /* as of create_options */
 };
 
 int container_exec(struct runtime *rt, const char *id, const struct exec_options *o,

@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/path.h"
 #include "runtime/spec_parse.h"
 
 #define MAX_NODE_NAME 64 /* __NEW_UTS_LEN: sethostname(2) refuses more */
@@ -171,17 +172,14 @@ static int read_optional(const struct json_node *root, const struct spec_ctx *ct
 	return rc < 0 ? rc : 0;
 }
 
-/* What is read: of a bundle's file, or of the copy of one that was found right. */
-enum part { ALL_OF_BUNDLE, ALL_OF_SAVED, PROCESS_OF_SAVED };
-
-static int read_all(struct spec *spec, enum part part, struct err *err)
+static int read_all(struct spec *spec, bool saved, struct err *err)
 {
 	const struct json_node *root = json_root(spec->doc);
 	const struct spec_ctx ctx = {
 		.arena = &spec->arena,
 		.bundle = spec->bundle,
 		.spaces = &spec->spaces,
-		.saved = part != ALL_OF_BUNDLE,
+		.saved = saved,
 	};
 	int rc = spec_check_object(root, err);
 
@@ -197,8 +195,6 @@ static int read_all(struct spec *spec, enum part part, struct err *err)
 		rc = read_annotations(root, &ctx, spec, err);
 	if (rc == 0)
 		rc = read_process(root, &ctx, spec, err);
-	if (part == PROCESS_OF_SAVED)
-		return rc;
 	if (rc == 0)
 		rc = read_optional(root, &ctx, spec, err);
 	if (rc == 0)
@@ -206,8 +202,8 @@ static int read_all(struct spec *spec, enum part part, struct err *err)
 	return rc;
 }
 
-static int spec_new(const char *bundle, const char *name, const char *text, size_t len,
-		    enum part part, struct spec **ret, struct err *err)
+static int spec_new(const char *bundle, const char *name, const char *text, size_t len, bool saved,
+		    struct spec **ret, struct err *err)
 {
 	struct json *doc = NULL;
 	struct spec *spec;
@@ -218,7 +214,7 @@ static int spec_new(const char *bundle, const char *name, const char *text, size
 	spec = mem_xalloc(sizeof(*spec));
 	spec->doc = doc;
 	spec->bundle = arena_strdup(&spec->arena, bundle);
-	rc = read_all(spec, part, err);
+	rc = read_all(spec, saved, err);
 	if (rc < 0) {
 		spec_free(spec);
 		return rc;
@@ -245,26 +241,19 @@ int spec_load(const char *bundle, const char *file, struct buf *text, struct spe
 	rc = io_read_file(dir_fd, file, JSON_MAX_BYTES, out, err);
 	if (rc < 0)
 		return err_wrap(err, rc, "bundle '%s'", path);
-	return spec_new(path, file, buf_str(out) + start, out->len - start, ALL_OF_BUNDLE, ret,
-			err);
+	return spec_new(path, file, buf_str(out) + start, out->len - start, false, ret, err);
 }
 
 int spec_parse(const char *bundle, const char *name, const char *text, size_t len,
 	       struct spec **ret, struct err *err)
 {
-	return spec_new(bundle, name, text, len, ALL_OF_BUNDLE, ret, err);
+	return spec_new(bundle, name, text, len, false, ret, err);
 }
 
 int spec_parse_saved(const char *bundle, const char *name, const char *text, size_t len,
 		     struct spec **ret, struct err *err)
 {
-	return spec_new(bundle, name, text, len, ALL_OF_SAVED, ret, err);
-}
-
-int spec_parse_saved_process(const char *bundle, const char *name, const char *text, size_t len,
-			     struct spec **ret, struct err *err)
-{
-	return spec_new(bundle, name, text, len, PROCESS_OF_SAVED, ret, err);
+	return spec_new(bundle, name, text, len, true, ret, err);
 }
 
 void spec_free(struct spec *spec)
@@ -274,6 +263,26 @@ void spec_free(struct spec *spec)
 	json_free(spec->doc);
 	arena_release(&spec->arena);
 	free(spec);
+}
+
+/* path is clean, and more than "/". */
+static bool lies_on_the_way(const struct ns_mount *mount, const char *path)
+{
+	FREE char *place = path_clean(mount->destination);
+	size_t len = strlen(place);
+
+	if (len == 1)
+		return true;
+	return strncmp(place, path, len) == 0 && (path[len] == '/' || !path[len]);
+}
+
+bool spec_mounts_over(const struct spec *spec, const char *path)
+{
+	for (size_t i = 0; i < spec->rootfs.n_mounts; i++) {
+		if (lies_on_the_way(&spec->rootfs.mounts[i], path))
+			return true;
+	}
+	return false;
 }
 
 const char *spec_annotation(const struct spec *spec, const char *key)

@@ -106,9 +106,6 @@ int spec_parse(const char *bundle, const char *name, const char *text, size_t le
  */
 int spec_parse_saved(const char *bundle, const char *name, const char *text, size_t len,
 		     struct spec **ret, struct err *err) MUST_CHECK;
-/* The same without hooks, mounts and linux, and what of these belongs to the process. */
-int spec_parse_saved_process(const char *bundle, const char *name, const char *text, size_t len,
-			     struct spec **ret, struct err *err) MUST_CHECK;
 void spec_free(struct spec *spec);
 
 /*
@@ -124,6 +121,8 @@ int spec_parse_resources(const struct json_node *node, struct arena *a, struct c
 
 const char *spec_hook_kind_name(enum spec_hook_kind kind);             /* "createRuntime" */
 const char *spec_annotation(const struct spec *spec, const char *key); /* NULL when absent */
+/* True when a mount of the container's may lie on path, clean and below "/", or on the way to it. */
+bool spec_mounts_over(const struct spec *spec, const char *path);
 
 /* What hull supports, as runtime-spec features.md describes; appended to out as JSON. */
 void features_write(struct buf *out);

@@ -404,27 +404,15 @@ int container_cgroup(struct container *c, struct cgroup **ret, struct err *err)
 	return 0;
 }
 
-typedef int parse_fn(const char *bundle, const char *name, const char *text, size_t len,
-		     struct spec **ret, struct err *err);
-
-static int read_config(const struct container *c, parse_fn *parse, struct spec **ret, struct err *err)
+int container_config(struct container *c, struct spec **ret, struct err *err)
 {
 	BUF text = BUF_INIT;
 	int rc = io_read_file(c->dir_fd, STATE_CONFIG, JSON_MAX_BYTES, &text, err);
 
 	if (rc < 0)
 		return rc;
-	return parse(c->bundle ? c->bundle : "/", STATE_CONFIG, buf_str(&text), text.len, ret, err);
-}
-
-int container_config(struct container *c, struct spec **ret, struct err *err)
-{
-	return read_config(c, spec_parse_saved, ret, err);
-}
-
-int container_process_config(struct container *c, struct spec **ret, struct err *err)
-{
-	return read_config(c, spec_parse_saved_process, ret, err);
+	return spec_parse_saved(c->bundle ? c->bundle : "/", STATE_CONFIG, buf_str(&text), text.len,
+				ret, err);
 }
 
 static void write_document(const struct container *c, const char *status, struct json_writer *w)

@@ -6,7 +6,6 @@
 
 #include "base/mem.h"
 #include "runtime/isolation.h"
-#include "runtime/vm_home.h"
 #include "runtime/vm_machine.h"
 #include "runtime/vm_mounts.h"
 
@@ -213,35 +212,6 @@ static void write_root(const struct spec *spec, const struct vm_place *place, st
 	json_w_end(w);
 }
 
-/* Hooks that run on the host before the guest has the configuration in its hands. */
-static bool may_change_root(const struct json_node *hooks)
-{
-	return json_get(hooks, "prestart") || json_get(hooks, "createRuntime") ||
-	       json_get(hooks, "createContainer");
-}
-
-static void write_process(const struct spec *spec, const struct json_node *process,
-			  const struct json_node *hooks, struct json_writer *w)
-{
-	FREE char *home = spec->has_process && !may_change_root(hooks)
-				  ? vm_home(spec, &spec->process)
-				  : NULL;
-
-	if (!home) {
-		if (process)
-			json_w_node(w, "process", process);
-		return;
-	}
-	json_w_object(w, "process");
-	copy_members(w, process, (const char *const[]){"env", NULL});
-	json_w_array(w, "env");
-	json_each (n, json_get(process, "env"))
-		json_w_node(w, NULL, n);
-	json_w_string(w, NULL, home);
-	json_w_end(w);
-	json_w_end(w);
-}
-
 int vm_config_for_guest(const struct spec *spec, const struct vm_place *place, struct buf *ret,
 			struct err *err)
 {
@@ -253,9 +223,8 @@ int vm_config_for_guest(const struct spec *spec, const struct vm_place *place, s
 
 	json_w_object(w, NULL);
 	copy_members(w, root,
-		     (const char *const[]){"process", "root", "mounts", "hooks", "linux", "vm",
-					   "annotations", NULL});
-	write_process(spec, json_get(root, "process"), hooks, w);
+		     (const char *const[]){"root", "mounts", "hooks", "linux", "vm", "annotations",
+					   NULL});
 	write_annotations(json_get(root, "annotations"), w);
 	write_root(spec, place, w);
 	rc = write_mounts(spec, place, json_get(root, "mounts"), w, err);

@@ -19,7 +19,7 @@
 #include "runtime/runtime.h"
 
 #define VM_CONTROL_SOCKET  "vm.sock" /* in the state directory */
-#define VM_CONTROL_VERSION 3
+#define VM_CONTROL_VERSION 4
 #define VM_CONTROL_FDS     4
 #define VM_CONTROL_NAME    63         /* bytes of a tree's name at most */
 #define VM_CONTROL_TEXT    (1u << 20) /* bytes of a reply's text at most */
@@ -27,17 +27,17 @@
 enum vm_control_op {
 	VM_CONTROL_SIGNAL = 1, /* number, to all processes */
 	/* fd of these three: a file of the asker's, which gets the answer's text */
-	VM_CONTROL_PS,         /* ids as the guest counts them, one a line */
-	VM_CONTROL_PS_TABLE,   /* as ps -ef shows them */
-	VM_CONTROL_STATS,      /* the JSON of events --stats */
+	VM_CONTROL_PS,       /* ids as the guest counts them, one a line */
+	VM_CONTROL_PS_TABLE, /* as ps -ef shows them */
+	VM_CONTROL_STATS,    /* the JSON of events --stats */
 	/*
 	 * fd: a file with linux.resources. number: how big the machine is to be, processors and MiB of
 	 * memory, at most what it was booted with; 0: as it is.
 	 */
 	VM_CONTROL_UPDATE,
-	VM_CONTROL_OOM,        /* replies each time a process is killed for lack of memory */
+	VM_CONTROL_OOM, /* replies each time a process is killed for lack of memory */
 	/*
-	 * fds: a file with the process' JSON, then its standard streams, or, with flag, a terminal's
+	 * fds: a file of vm_request_exec's, then its standard streams, or, with flag, a terminal's
 	 * slave. Answered when it runs, and again, with its status of wait(2), at its end. Whoever
 	 * closes the connection before has it killed.
 	 */
@@ -54,17 +54,12 @@ enum vm_control_op {
 	/* fd: the top of a tree of files, of a mount without a place; tree: its name for the guest */
 	VM_CONTROL_SHARE,
 	/*
-	 * fds as of EXEC, the file with a config.json; number, flag: as of EXEC; options, mount_flags.
+	 * fds as of EXEC, the file of vm_request_create's; number, flag: as of EXEC; mount_flags.
 	 * Answered when the container is created, and again, with its status, at its end.
 	 */
 	VM_CONTROL_JOIN,
 	VM_CONTROL_START, /* on the connection of a JOIN */
 	VM_CONTROL_LEAVE, /* answered when there is no such further container any more */
-};
-
-enum vm_control_options {
-	VM_CONTROL_NO_PIVOT = 1 << 0,
-	VM_CONTROL_NO_NEW_KEYRING = 1 << 1,
 };
 
 /* The number of an UPDATE. */
@@ -75,7 +70,7 @@ enum vm_control_options {
 struct vm_control_request {
 	uint32_t version; /* filled by vm_control_send */
 	uint32_t op, number, flag;
-	uint32_t options, mount_flags; /* MS_…, of the mount that its root lies on */
+	uint32_t mount_flags;          /* MS_…, of the mount that its root lies on */
 	char container[NAME_MAX + 1];  /* "": the one that the machine was made for */
 	char tree[VM_CONTROL_NAME + 1];
 };

@@ -10,24 +10,17 @@
 #include "runtime/runtime.h"
 
 struct child;
-struct spec;
 
 /* What these options ask for cannot be had of a virtual machine: an error that names the first one. */
 int vm_exec_check(const struct exec_options *o, struct err *err) MUST_CHECK;
 
 /*
- * The JSON of process p in a container of spec. from: the object (config.json's process) that has what
- * p does not carry in a form to write, or NULL.
- */
-void vm_exec_describe(const struct spec *spec, const struct ns_process *p,
-		      const struct json_node *from, struct buf *ret);
-
-/*
  * Without a process that stands for it, where nobody is told a pid and there is no terminal: has the
  * process started with the caller's streams, and then waits for it, which ends with the caller.
+ * request: of vm_request_exec.
  * *ret_sock: owned, for vm_exec_wait. signal_fd as supervise_signals has it, *ret_status as supervise.
  */
-int vm_exec_start(const struct container *c, const struct buf *process, int *ret_sock,
+int vm_exec_start(const struct container *c, const struct buf *request, int *ret_sock,
 		  struct err *err) MUST_CHECK;
 int vm_exec_wait(int sock, int signal_fd, int *ret_status, struct err *err) MUST_CHECK;
 
@@ -35,7 +28,7 @@ int vm_exec_wait(int sock, int signal_fd, int *ret_status, struct err *err) MUST
  * C, its standard streams (or the terminal) in place: has the process started, tells the parent that
  * it is ready, and stands for it. Returns only on failure before that.
  */
-int vm_exec_main(const struct container *c, const struct child *ch, const struct buf *process,
+int vm_exec_main(const struct container *c, const struct child *ch, const struct buf *request,
 		 int proc_fd, struct err *err) MUST_CHECK;
 
 #endif

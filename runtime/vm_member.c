@@ -29,6 +29,7 @@
 #include "runtime/setup.h"
 #include "runtime/sync.h"
 #include "runtime/vm_control.h"
+#include "runtime/vm_request.h"
 #include "runtime/vm_stand_in.h"
 
 /* ---- which machine ---- */
@@ -76,7 +77,7 @@ int vm_member_find(struct setup *s, const char *id, bool vm, struct err *err)
 		return rc;
 	}
 	s->member = mem_xalloc(sizeof(*s->member));
-	*s->member = (struct vm_member){.sandbox = sandbox, .config_fd = -1};
+	*s->member = (struct vm_member){.sandbox = sandbox, .create_fd = -1};
 	rc = check_sandbox(sandbox, s->spec, err);
 	return rc < 0 ? rc : 1;
 }
@@ -205,7 +206,6 @@ int vm_member_prepare(struct setup *s, struct err *err)
 {
 	struct vm_member *m = s->member;
 	struct vm_place place = {.id = s->container->id};
-	BUF text = BUF_INIT;
 	int rc = vm_trees_open(s->spec, s->rt->proc_fd, &m->trees, err);
 
 	if (rc < 0)
@@ -213,11 +213,8 @@ int vm_member_prepare(struct setup *s, struct err *err)
 	place.root = m->trees.root;
 	place.mounts = m->trees.mounts;
 	memcpy(place.spaces, m->owners, sizeof(place.spaces));
-	rc = vm_config_for_guest(s->spec, &place, &text, err);
-	if (rc < 0)
-		return rc;
-	m->config_fd = vm_control_file("config.json", text.data, text.len, err);
-	return m->config_fd < 0 ? m->config_fd : 0;
+	m->create_fd = vm_request_create(s->spec, &place, s->options, err);
+	return m->create_fd < 0 ? m->create_fd : 0;
 }
 
 void vm_member_free(struct vm_member *m)
@@ -226,7 +223,7 @@ void vm_member_free(struct vm_member *m)
 		return;
 	container_close(m->sandbox);
 	vm_trees_close(&m->trees);
-	fd_close(m->config_fd);
+	fd_close(m->create_fd);
 	for (int k = 0; k < NS_KIND_MAX; k++)
 		free(m->owners[k]);
 	free(m);
@@ -304,14 +301,12 @@ static int share_trees(struct setup *s, const struct stand_in *st, struct err *e
 static int join(struct setup *s, const struct stand_in *st, struct err *err)
 {
 	struct vm_control_request r = vm_control_about(s->container, VM_CONTROL_JOIN);
-	const int fds[VM_CONTROL_FDS] = {s->member->config_fd, 0, 1, 2};
+	const int fds[VM_CONTROL_FDS] = {s->member->create_fd, 0, 1, 2};
 	const bool terminal = s->spec->has_process && s->spec->process.terminal;
 	int rc;
 
 	r.number = stand_in_size(terminal ? 0 : -1);
 	r.flag = terminal;
-	r.options = (s->options->no_pivot ? VM_CONTROL_NO_PIVOT : 0) |
-		    (s->options->no_new_keyring ? VM_CONTROL_NO_NEW_KEYRING : 0);
 	r.mount_flags = vm_share_root_flags(s->spec);
 	rc = vm_control_send(st->sock, &r, fds, terminal ? 2 : VM_CONTROL_FDS, err);
 	return rc < 0 ? rc : answered(st, err);

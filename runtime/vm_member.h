@@ -16,7 +16,7 @@ struct setup;
 struct vm_member {
 	struct container *sandbox;
 	struct vm_trees trees;
-	int config_fd;             /* config.json as the guest gets it */
+	int create_fd;             /* of vm_request_create */
 	char *owners[NS_KIND_MAX]; /* ids in the guest, of whose namespaces are joined */
 };
 

@@ -108,6 +108,7 @@ int op_create(struct runtime *rt, const struct guest *g, const struct request *q
 		.no_new_keyring = q->no_new_keyring,
 		.furnish_network = network ? furnish : NULL,
 		.network_arg = (void *)network,
+		.passwd = q->passwd,
 	};
 
 	rc = make_bundle(bundle, q->text, err);
@@ -160,13 +161,28 @@ int op_exec(struct runtime *rt, const struct guest *g, const struct request *q, 
 	FREE char *process = NULL;
 	CLOSE_FD int file = -1;
 	int status = 0;
-	int rc = make_file(q->text, &file, &process, err);
+	int rc = q->text ? make_file(q->text, &file, &process, err) : 0;
 
 	if (rc < 0)
 		return rc;
 
 	const struct exec_options o = {
 		.process_file = process,
+		.args = (const char *const *)q->args,
+		.cwd = q->cwd,
+		.env = (const char *const *)q->env,
+		.tty = stdio_console(p->io),
+		.has_user = q->uid != NO_ID,
+		.uid = q->uid,
+		.has_gid = q->gid != NO_ID,
+		.gid = q->gid,
+		.groups = q->groups.list,
+		.n_groups = q->groups.n,
+		.caps = (const char *const *)q->caps,
+		.selinux_label = q->selinux_label,
+		.apparmor_profile = q->apparmor_profile,
+		.no_new_privs = q->no_new_privs,
+		.passwd = q->passwd,
 		.console_socket = stdio_console(p->io),
 		.pid_file = pid_file,
 		.detach = true,

@@ -14,9 +14,12 @@
 
 #define PORTS   (F(PORT_STDIN) | F(PORT_STDOUT) | F(PORT_STDERR) | F(PORT_TTY))
 #define SIZE    (F(ROWS) | F(COLUMNS))
-#define PROCESS (F(ID) | F(EXEC_ID))
+#define NAME    (F(ID) | F(EXEC_ID))
+#define PROCESS                                                                                    \
+	(F(PROCESS) | F(ARGS) | F(ENV) | F(CWD) | F(UID) | F(GID) | F(GROUPS) | F(CAPABILITIES) |  \
+	 F(SELINUX_LABEL) | F(APPARMOR_PROFILE) | F(NO_NEW_PRIVS))
 
-_Static_assert(PROTO_F_CPUS < 64, "a field is a bit");
+_Static_assert(PROTO_F_PASSWD < 64, "a field is a bit");
 
 static const struct {
 	bool known;
@@ -25,9 +28,10 @@ static const struct {
 	[PROTO_MOUNT_FS] = {true, F(SOURCE) | F(FS_TYPE) | F(TARGET), F(MOUNT_FLAGS) | F(DATA)},
 	[PROTO_UMOUNT] = {true, F(TARGET), 0},
 	[PROTO_NET_CONFIG] = {true, F(ID) | F(NETWORK), 0},
-	[PROTO_CREATE] = {true, F(ID) | F(CONFIG), PORTS | SIZE | F(NO_PIVOT) | F(NO_NEW_KEYRING)},
+	[PROTO_CREATE] = {true, F(ID) | F(CONFIG),
+			  PORTS | SIZE | F(NO_PIVOT) | F(NO_NEW_KEYRING) | F(PASSWD)},
 	[PROTO_START] = {true, F(ID), 0},
-	[PROTO_EXEC] = {true, PROCESS | F(PROCESS), PORTS | SIZE},
+	[PROTO_EXEC] = {true, NAME, PORTS | SIZE | PROCESS | F(PASSWD)},
 	[PROTO_SIGNAL] = {true, F(ID) | F(SIGNAL), F(EXEC_ID) | F(ALL)},
 	[PROTO_WAIT] = {true, F(ID), F(EXEC_ID)},
 	[PROTO_RESIZE_TTY] = {true, F(ID) | SIZE, F(EXEC_ID)},
@@ -44,13 +48,13 @@ static const struct {
 	[PROTO_SET_CPUS] = {true, F(CPUS), 0},
 };
 
-enum shape { NUMBER, STRING, NETWORK };
+enum shape { NUMBER, NUMBERS, STRING, STRINGS, NETWORK };
 
 static const struct {
 	enum proto_field type;
 	enum shape shape;
 	size_t offset;
-	size_t max; /* of a string */
+	size_t max; /* of a string's bytes, of a list's strings */
 } fields[] = {
 	{PROTO_F_ID, STRING, offsetof(struct request, container), PROTO_ID_MAX},
 	{PROTO_F_EXEC_ID, STRING, offsetof(struct request, exec), PROTO_ID_MAX},
@@ -70,6 +74,18 @@ static const struct {
 	{PROTO_F_FORCE, NUMBER, offsetof(struct request, force), 0},
 	{PROTO_F_NO_PIVOT, NUMBER, offsetof(struct request, no_pivot), 0},
 	{PROTO_F_NO_NEW_KEYRING, NUMBER, offsetof(struct request, no_new_keyring), 0},
+	{PROTO_F_PASSWD, STRING, offsetof(struct request, passwd), PROTO_BODY_MAX},
+	{PROTO_F_ARGS, STRINGS, offsetof(struct request, args), PROTO_BODY_MAX},
+	{PROTO_F_ENV, STRINGS, offsetof(struct request, env), PROTO_BODY_MAX},
+	{PROTO_F_CAPABILITIES, STRINGS, offsetof(struct request, caps), PROTO_BODY_MAX},
+	{PROTO_F_CWD, STRING, offsetof(struct request, cwd), PROTO_BODY_MAX},
+	{PROTO_F_SELINUX_LABEL, STRING, offsetof(struct request, selinux_label), PROTO_BODY_MAX},
+	{PROTO_F_APPARMOR_PROFILE, STRING, offsetof(struct request, apparmor_profile),
+	 PROTO_BODY_MAX},
+	{PROTO_F_UID, NUMBER, offsetof(struct request, uid), 0},
+	{PROTO_F_GID, NUMBER, offsetof(struct request, gid), 0},
+	{PROTO_F_NO_NEW_PRIVS, NUMBER, offsetof(struct request, no_new_privs), 0},
+	{PROTO_F_GROUPS, NUMBERS, offsetof(struct request, groups), 0},
 	{PROTO_F_NETWORK, NETWORK, offsetof(struct request, network), 0},
 	{PROTO_F_PORT_STDIN, NUMBER, offsetof(struct request, port[PORT_STDIN]), 0},
 	{PROTO_F_PORT_STDOUT, NUMBER, offsetof(struct request, port[PORT_STDOUT]), 0},
@@ -93,17 +109,21 @@ static int get_network(const struct proto_body *body, enum proto_field type, str
 static int get_field(const struct proto_body *body, size_t i, struct request *q, struct err *err)
 {
 	void *at = (char *)q + fields[i].offset;
-	int rc = 0;
+	struct numbers *numbers = at;
 
 	switch (fields[i].shape) {
 	case NUMBER:
 		return proto_get_u32(body, fields[i].type, at, err);
+	case NUMBERS:
+		return proto_get_u32s(body, fields[i].type, &numbers->list, &numbers->n, err);
 	case STRING:
 		return proto_get_string(body, fields[i].type, fields[i].max, at, err);
+	case STRINGS:
+		return proto_get_strings(body, fields[i].type, fields[i].max, at, err);
 	case NETWORK:
 		return get_network(body, fields[i].type, at, err);
 	}
-	return rc;
+	return 0;
 }
 
 static int get_fields(const struct proto_frame *frame, struct request *q, struct err *err)
@@ -143,7 +163,7 @@ static int check_values(const struct request *q, struct err *err)
 
 int request_parse(const struct proto_frame *frame, struct request *ret, struct err *err)
 {
-	struct request q = {.op = frame->op, .id = frame->id};
+	struct request q = {.op = frame->op, .id = frame->id, .uid = NO_ID, .gid = NO_ID};
 	int rc;
 
 	if (frame->op >= PROTO_OP_END || !rules[frame->op].known)
@@ -169,5 +189,13 @@ void request_release(struct request *q)
 	free(q->target);
 	free(q->data);
 	free(q->network);
+	free(q->passwd);
+	free(q->args);
+	free(q->env);
+	free(q->caps);
+	free(q->cwd);
+	free(q->selinux_label);
+	free(q->apparmor_profile);
+	free(q->groups.list);
 	*q = (struct request){0};
 }

@@ -110,23 +110,18 @@ static void put_size(struct vmm *v, struct buf *request)
 
 static int ask_create(struct vmm *v, struct err *err)
 {
-	BUF request = BUF_INIT, config = BUF_INIT;
+	BUF request = BUF_INIT;
 	int rc;
 
-	if (lseek(v->o.config_fd, 0, SEEK_SET) < 0)
+	if (lseek(v->o.create_fd, 0, SEEK_SET) < 0)
 		return err_sys(err, "read the configuration");
-	rc = io_read_all(v->o.config_fd, "config.json", PROTO_BODY_MAX, &config, err);
+	proto_put_string(&request, PROTO_F_ID, v->o.guest_id);
+	rc = io_read_all(v->o.create_fd, "config.json", PROTO_BODY_MAX, &request, err);
 	if (rc < 0)
 		return rc;
-	fd_replace(&v->o.config_fd, -1);
+	fd_replace(&v->o.create_fd, -1);
 	v->first = process_new(v, v->o.guest_id, NULL);
 	v->first->done = first_done;
-	proto_put_string(&request, PROTO_F_ID, v->o.guest_id);
-	proto_put_bytes(&request, PROTO_F_CONFIG, config.data, config.len);
-	if (v->o.no_pivot)
-		proto_put_u32(&request, PROTO_F_NO_PIVOT, 1);
-	if (v->o.no_new_keyring)
-		proto_put_u32(&request, PROTO_F_NO_NEW_KEYRING, 1);
 	rc = take_streams(v, &request, err);
 	if (rc < 0)
 		return rc;

@@ -57,7 +57,7 @@ void client_free(struct client *c);
 
 /* ---- exec.c ---- */
 
-/* fds: a file with the process' JSON, then its streams; those that are taken become -1. */
+/* fds: a file of vm_request_exec's, then its streams; those that are taken become -1. */
 int exec_begin(struct client *c, bool terminal, uint32_t size, int *fds, size_t n_fds,
 	       struct err *err) MUST_CHECK;
 void exec_signal(struct client *c, uint32_t number);

@@ -75,13 +75,13 @@ static void executed(void *arg, const struct proto_body *body, const struct err 
 int exec_begin(struct client *c, bool terminal, uint32_t size, int *fds, size_t n_fds,
 	       struct err *err)
 {
-	BUF request = BUF_INIT, text = BUF_INIT;
+	BUF request = BUF_INIT;
 	struct vmm *v = c->vmm;
 	int rc;
 
 	if (n_fds < 1)
 		return err_set(err, EINVAL, "there is no process");
-	rc = io_read_all(fds[0], "process", PROTO_BODY_MAX, &text, err);
+	rc = io_read_all(fds[0], "process", PROTO_BODY_MAX, &request, err);
 	if (rc < 0)
 		return rc;
 	c->process = process_new(v, c->container,
@@ -90,7 +90,6 @@ int exec_begin(struct client *c, bool terminal, uint32_t size, int *fds, size_t 
 	c->process->done = exec_done;
 	c->process->arg = c;
 	process_put_name(c->process, &request);
-	proto_put_bytes(&request, PROTO_F_PROCESS, text.data, text.len);
 	rc = process_streams(c->process, &request, fds + 1, n_fds - 1, terminal, err);
 	if (rc < 0) {
 		process_free(c->process);

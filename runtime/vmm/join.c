@@ -39,25 +39,23 @@ static void member_spoke(void *arg, enum member_word word, uint32_t number, cons
 static int join(struct client *c, const struct vm_control_request *r, int *fds, size_t n_fds,
 		struct err *err)
 {
-	BUF config = BUF_INIT;
+	BUF fields = BUF_INIT;
 	struct member_join j = {
 		.fds = {-1, -1, -1},
 		.terminal = r->flag,
 		.size = r->number,
 		.mount_flags = r->mount_flags,
-		.no_pivot = r->options & VM_CONTROL_NO_PIVOT,
-		.no_new_keyring = r->options & VM_CONTROL_NO_NEW_KEYRING,
 	};
 	int rc;
 
 	if (n_fds < 1)
 		return err_set(err, EINVAL, "there is no configuration");
-	rc = io_read_all(fds[0], "config.json", PROTO_BODY_MAX, &config, err);
+	rc = io_read_all(fds[0], "config.json", PROTO_BODY_MAX, &fields, err);
 	if (rc < 0)
 		return rc;
 	for (j.n_fds = 0; j.n_fds + 1 < n_fds && j.n_fds < ARRAY_SIZE(j.fds); j.n_fds++)
 		j.fds[j.n_fds] = fd_take(&fds[j.n_fds + 1]);
-	j.config = config;
+	j.fields = fields;
 	rc = member_join(c->member, &j, err);
 	for (size_t i = 0; i < ARRAY_SIZE(j.fds); i++)
 		fd_close(j.fds[i]);

@@ -41,7 +41,7 @@ static int take_option(struct vmm_options *o, const char *name, const char *valu
 		{"--kvm-fd", &o->kvm_fd},
 		{"--kernel-fd", &o->kernel_fd},
 		{"--initramfs-fd", &o->initramfs_fd},
-		{"--config-fd", &o->config_fd},
+		{"--create-fd", &o->create_fd},
 		{"--control-fd", &o->control_fd},
 		{"--share-fd", &o->share_fd},
 		{"--sync-fd", &o->sync_fd},
@@ -96,9 +96,10 @@ static bool take_switch(struct vmm_options *o, const char *name)
 		const char *name;
 		bool *on;
 	} switches[] = {
-		{"--terminal", &o->terminal},   {"--no-pivot", &o->no_pivot},
-		{"--log-json", &o->log_json},   {"--no-new-keyring", &o->no_new_keyring},
-		{"--log-debug", &o->log_debug}, {"--hugepages", &o->hugepages},
+		{"--terminal", &o->terminal},
+		{"--log-json", &o->log_json},
+		{"--log-debug", &o->log_debug},
+		{"--hugepages", &o->hugepages},
 		{"--memory-unchanged", &o->restore.trusted},
 	};
 
@@ -115,7 +116,7 @@ static int read_options(char **argv, struct vmm_options *o, struct err *err)
 		.kvm_fd = -1,
 		.kernel_fd = -1,
 		.initramfs_fd = -1,
-		.config_fd = -1,
+		.create_fd = -1,
 		.control_fd = -1,
 		.share_fd = -1,
 		.sync_fd = -1,
@@ -142,7 +143,7 @@ static int read_options(char **argv, struct vmm_options *o, struct err *err)
 	const bool boots = o->restore.state_fd < 0 || o->template_fd >= 0;
 	const bool saves = o->save.state_fd >= 0;
 
-	if ((boots && (o->kernel_fd < 0 || o->initramfs_fd < 0 || (o->config_fd < 0 && !saves))) ||
+	if ((boots && (o->kernel_fd < 0 || o->initramfs_fd < 0 || (o->create_fd < 0 && !saves))) ||
 	    (saves && o->save.memory_fd < 0))
 		return err_set(err, EINVAL, "this program is started by hull-oci");
 	if ((o->restore.state_fd >= 0 && o->restore.memory_fd < 0) || (o->control_fd < 0 && !saves) ||
@@ -341,7 +342,7 @@ void vmm_fail(struct vmm *v, const struct err *why)
 static int close_others(const struct vmm_options *o, struct err *err)
 {
 	const int keep[] = {
-		o->kvm_fd,   o->kernel_fd,  o->initramfs_fd,     o->config_fd,
+		o->kvm_fd,   o->kernel_fd,  o->initramfs_fd,     o->create_fd,
 		o->share_fd, o->sync_fd,    o->control_fd,       o->fifo_fd,
 		o->log_fd,   o->network_fd, o->restore.state_fd, o->restore.memory_fd,
 		o->template_fd, o->restore.working_set_fd, o->save.state_fd, o->save.memory_fd,

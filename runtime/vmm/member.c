@@ -239,12 +239,16 @@ static void mounted(void *arg, const struct proto_body *body, const struct err *
 	buf_release(&m->create);
 }
 
-static int check_memory(const struct vmm *v, const struct buf *config, struct err *err)
+static int check_memory(const struct vmm *v, const struct buf *fields, struct err *err)
 {
+	const struct proto_body body = proto_body_of(fields);
+	FREE char *config = NULL;
 	JSON *doc = NULL;
-	int rc = json_parse("config.json", buf_str(config), config->len, &doc, err);
+	int rc = proto_get_string(&body, PROTO_F_CONFIG, PROTO_BODY_MAX, &config, err);
 
-	if (rc < 0)
+	if (rc == 0)
+		return err_set(err, EINVAL, "there is no configuration");
+	if (rc < 0 || (rc = json_parse("config.json", config, strlen(config), &doc, err)) < 0)
 		return rc;
 	return control_check_memory(v, json_get(json_get(json_root(doc), "linux"), "resources"),
 				    err);
@@ -263,11 +267,7 @@ static int make_request(struct member *m, struct member_join *j, struct err *err
 	struct buf *request = &m->create;
 
 	put_id(m, request);
-	proto_put_bytes(request, PROTO_F_CONFIG, j->config.data, j->config.len);
-	if (j->no_pivot)
-		proto_put_u32(request, PROTO_F_NO_PIVOT, 1);
-	if (j->no_new_keyring)
-		proto_put_u32(request, PROTO_F_NO_NEW_KEYRING, 1);
+	buf_add(request, j->fields.data, j->fields.len);
 	if (j->terminal)
 		put_size(j->size, request);
 	m->process = process_new(m->vmm, m->id, NULL);
@@ -285,7 +285,7 @@ int member_join(struct member *m, struct member_join *j, struct err *err)
 		return rc;
 	if (m->process || m->created)
 		return err_set(err, EEXIST, "container '%s' is there already", m->id);
-	if ((rc = check_memory(m->vmm, &j->config, err)) < 0 || (rc = make_request(m, j, err)) < 0)
+	if ((rc = check_memory(m->vmm, &j->fields, err)) < 0 || (rc = make_request(m, j, err)) < 0)
 		return rc;
 	m->busy = true;
 	box_put_mount(m->target, j->mount_flags, &request);

@@ -41,8 +41,8 @@
 #include "microvm/machine.h"
 
 struct vmm_options {
-	int kvm_fd, kernel_fd, initramfs_fd, config_fd, control_fd, share_fd, sync_fd;
-	struct snapshot restore; /* in place of kernel, initramfs and config: what to make again */
+	int kvm_fd, kernel_fd, initramfs_fd, create_fd, control_fd, share_fd, sync_fd;
+	struct snapshot restore; /* in place of kernel, initramfs and create: what to make again */
 	int template_fd; /* that is a template, in this directory, and the container is new; -1: it is not */
 	struct snapshot save; /* there is no container: what the machine is saved to, as a template */
 	int fifo_fd; /* -1: started as soon as the parent says GO */
@@ -55,7 +55,7 @@ struct vmm_options {
 	uint32_t cpus;
 	uint64_t memory;     /* bytes */
 	uint32_t root_flags; /* MS_…, of the mount that the container's root lies on */
-	bool terminal, no_pivot, no_new_keyring, log_json, log_debug, hugepages;
+	bool terminal, log_json, log_debug, hugepages;
 	const char *id, *cmdline, *kernel_name;
 	const char *guest_id; /* what the guest calls the container */
 };
@@ -148,13 +148,12 @@ enum member_word { MEMBER_ANSWER, MEMBER_ENDED };
 typedef void member_fn(void *arg, enum member_word word, uint32_t number, const struct err *why);
 
 struct member_join {
-	struct buf config; /* config.json, released by the caller */
+	struct buf fields; /* of vm_request_create, released by the caller */
 	int fds[3];        /* as process_streams has them; owned */
 	size_t n_fds;
 	bool terminal;
 	uint32_t size;        /* rows << 16 | columns */
 	uint32_t mount_flags; /* MS_… */
-	bool no_pivot, no_new_keyring;
 };
 
 /* A container of that name, of which nothing is there yet. */

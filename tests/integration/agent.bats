@@ -213,6 +213,93 @@ nothing_in_guest() {
 		'close: EINVAL the process has a terminal'
 }
 
+@test "an exec by what is to be other than in the configuration" {
+	config '.process |= (.env += ["A=1", "B=2"] | .cwd = "/tmp" | .user = {uid: 3, gid: 4, additionalGids: [5]}
+		| .capabilities.bounding = ["CAP_KILL"] | .noNewPrivileges = false)'
+	script 'exec sleep 1000'
+	local show='"args": ["sh", "-c", "echo $A $B $C $(pwd) $(id -u) $(id -g) $(id -G); grep -e CapBnd -e NoNewPrivs /proc/self/status"]'
+	vm 0 <<-END
+		create $ID $CONFIG
+		start $ID
+		options $ID/same '{$show}' out=same
+		wait $ID/same
+		ended $ID/same
+		options $ID/other '{$show, "env": ["B=3", "C=4", "C=5"], "cwd": "/", "uid": 7, "gid": 8, "groups": [9], "capabilities": ["CAP_CHOWN"], "no_new_privs": 1}' out=other
+		wait $ID/other
+		ended $ID/other
+		options $ID/none '{"cwd": "/"}'
+		options $ID/cap '{"args": ["true"], "capabilities": ["FLYING"]}'
+		options $ID/cwd '{"args": ["true"], "cwd": "tmp"}'
+		options $ID/group '{"args": ["true"], "groups": "odd"}'
+		options $ID/words '{"args": "no end"}'
+		delete $ID force
+	END
+	answered 'create: ok *' 'start: ok' 'options: ok *' 'wait: ok exited 0 *' 'ended: *' \
+		'options: ok *' 'wait: ok exited 0 *' 'ended: *' 'options: EINVAL exec needs a command or --process' \
+		"options: EINVAL --cap: unknown capability 'FLYING'" "options: EINVAL --cwd 'tmp' is not absolute" \
+		'options: EPROTO exec: field * is no list of numbers' 'options: EPROTO exec: field * is no list of strings' \
+		'delete: ok'
+	equal "$(cat "$T/same")" $'1 2 /tmp 3 4 4 5\nCapBnd:\t0000000000000020\nNoNewPrivs:\t0'
+	equal "$(cat "$T/other")" $'1 3 5 / 7 8 8 5 9\nCapBnd:\t0000000000000021\nNoNewPrivs:\t1'
+}
+
+@test "HOME is of the passwd that is given, unless a mount hides the file" {
+	echo 'root:x:0:0::/of/file:/bin/sh' >"$BUNDLE/rootfs/etc/passwd"
+	printf 'root:x:0:0::/of/host:/bin/sh\nother:x:7:7::/of/other:/bin/sh\n' >"$T/passwd"
+	config '.process.env -= [.process.env[] | select(startswith("HOME="))]'
+	script 'echo $HOME; exec sleep 1000'
+	cp "$CONFIG" "$T/plain.json"
+	config '.mounts += [{destination: "/etc", type: "tmpfs", source: "tmpfs"}]'
+	process sh -c 'echo $HOME'
+	local show='"args": ["sh", "-c", "echo $HOME"]'
+	vm 0 <<-END
+		create $ID $T/plain.json out=first passwd=$T/passwd
+		start $ID
+		options $ID/own '{$show}' out=own passwd=$T/passwd
+		ended $ID/own
+		options $ID/other '{$show, "uid": 7}' out=other passwd=$T/passwd
+		ended $ID/other
+		options $ID/given '{$show, "env": ["HOME=/given"]}' out=given passwd=$T/passwd
+		ended $ID/given
+		options $ID/file '{$show}' out=file
+		ended $ID/file
+		exec $ID/process $T/process.json out=process passwd=$T/passwd
+		ended $ID/process
+		delete $ID force
+		create $ID $CONFIG out=hidden passwd=$T/passwd
+		start $ID
+		options $ID/hidden '{$show}' out=exec_hidden passwd=$T/passwd
+		ended $ID/hidden
+		delete $ID force
+	END
+	equal "$(cd "$T" && tail -n +1 first own other given file process hidden exec_hidden)" "$(cat <<-END
+		==> first <==
+		/of/host
+
+		==> own <==
+		/of/host
+
+		==> other <==
+		/of/other
+
+		==> given <==
+		/given
+
+		==> file <==
+		/of/file
+
+		==> process <==
+		/of/host
+
+		==> hidden <==
+		/
+
+		==> exec_hidden <==
+		/
+	END
+	)"
+}
+
 @test "an exec with a terminal ends with its process, whoever still has it open" {
 	jq ".process | .terminal = true | .args = $(words sh -c 'sleep 1000 & tty; echo last')" "$CONFIG" \
 		>"$T/process.json"

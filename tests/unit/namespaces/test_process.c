@@ -598,6 +598,30 @@ static int home_from_passwd(void *arg)
 	return 0;
 }
 
+/* A text that is there already goes before the file, and is searched the same way. */
+static int home_from_text(void *arg)
+{
+	char text[] = "root:x:0:0::/of/text:/bin/sh\nlast:x:7:7::/last:/bin/sh";
+	struct ns_process p = base;
+	char *home;
+
+	CHECK(chdir(arg) == 0 && mkdir("etc", 0755) == 0);
+	write_text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nother:x:8:8::/other:/bin/sh\n");
+	CHECK(chroot(".") == 0);
+	p.env = env;
+	for (uint32_t uid = 7; uid <= 8; uid++) {
+		char copy[sizeof(text)];
+
+		memcpy(copy, text, sizeof(text));
+		p.passwd = copy;
+		p.uid = uid;
+		home = ns_process_home(&p);
+		CHECK(strcmp(home, uid == 7 ? "HOME=/last" : "HOME=/") == 0);
+		free(home);
+	}
+	return 0;
+}
+
 static int home_without_passwd(void *arg)
 {
 	CHECK(chdir(arg) == 0 && mkdir("etc", 0755) == 0);
@@ -621,6 +645,12 @@ static void test_home(void **state)
 	child_run(home_from_passwd, *state);
 }
 
+static void test_home_from_text(void **state)
+{
+	need_root();
+	child_run(home_from_text, *state);
+}
+
 static void test_home_without_passwd(void **state)
 {
 	need_root();
@@ -640,6 +670,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_find_below_an_old_filter, root_setup,
 						root_teardown),
 		cmocka_unit_test_setup_teardown(test_home, root_setup, root_teardown),
+		cmocka_unit_test_setup_teardown(test_home_from_text, root_setup, root_teardown),
 		cmocka_unit_test_setup_teardown(test_home_without_passwd, root_setup,
 						root_teardown),
 	};

@@ -160,12 +160,43 @@ static void test_good(void **state)
 	spec_check_good(texts, ARRAY_SIZE(texts));
 }
 
+static void test_mounts_over(void **state)
+{
+	static const struct {
+		const char *destination;
+		bool over;
+	} rows[] = {
+		{"/etc/passwd", true},
+		{"/etc", true},
+		{"/", true},
+		{"/etc/../etc/", true},
+		{"etc", true},
+		{"/..", true},
+		{"/etc/passwords", false},
+		{"/etc/pass", false},
+		{"/et", false},
+		{"/etc/passwd/below", false},
+		{"/home", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		FREE char *text = mem_xprintf(MOUNT("'destination':'%s','type':'tmpfs'"),
+					      rows[i].destination);
+		SPEC *spec = spec_good(text);
+
+		if (spec_mounts_over(spec, "/etc/passwd") != rows[i].over)
+			fail_msg("mount at %s", rows[i].destination);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad),         cmocka_unit_test(test_bad_idmaps),
 		cmocka_unit_test(test_file_system), cmocka_unit_test(test_bind),
 		cmocka_unit_test(test_idmaps),      cmocka_unit_test(test_good),
+		cmocka_unit_test(test_mounts_over),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a virtual machine's guest is given: config.json, and the process of an exec. */
+/* The config.json that a virtual machine's guest is given. */
 #include "tests/unit/runtime/spec_cases.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdlib.h>
-#include <sys/inotify.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
 
-#include "base/fd.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "runtime/isolation.h"
 #include "runtime/vm_config.h"
 #include "runtime/vm_control.h"
-#include "runtime/vm_exec.h"
 #include "runtime/vm_machine.h"
 #include "runtime/vm_update.h"
 #include "tests/unit/leaks.h"
@@ -393,185 +386,11 @@ static void test_wrong_size_of_a_pod(void **state)
 	}
 }
 
-static void test_process_of_an_exec(void **state)
-{
-	static const char *const args[] = {"sh", "-c", "echo $1", NULL}, *const env[] = {"A=b",
-											 NULL};
-	static const gid_t groups[] = {5, 4294967294};
-	const struct ns_process p = {
-		.args = args,
-		.env = env,
-		.cwd = "/tmp",
-		.uid = 1,
-		.gid = 2,
-		.umask = 077,
-		.groups = groups,
-		.n_groups = 2,
-		.no_new_privs = true,
-		.has_caps = true,
-		.caps = {.bounding = 1ULL << CAP_KILL | 1ULL << CAP_CHECKPOINT_RESTORE},
-	};
-	FREE char *config =
-		spec_case_text("{'oomScoreAdj':7,'rlimits':[{'type':'RLIMIT_CORE','soft':1,"
-			       "'hard':2}],'args':['other']}",
-			       NULL, NULL);
-	SPEC *spec = with("", "");
-	struct arena arena = ARENA_INIT;
-	struct ns_process back = {0};
-	struct err err = ERR_INIT;
-	BUF text = BUF_INIT;
-	JSON *from = NULL;
-	JSON *doc = NULL;
-
-	(void)state;
-	assert_int_equal(json_parse("config", config, strlen(config), &from, &err), 0);
-	vm_exec_describe(spec, &p, json_root(from), &text);
-	assert_int_equal(json_parse("process", buf_str(&text), text.len, &doc, &err), 0);
-	if (spec_parse_process(json_root(doc), &arena, &back, &err) < 0)
-		fail_msg("%s: %s", buf_str(&text), err.msg);
-	assert_string_equal(back.args[2], args[2]);
-	assert_string_equal(back.env[0], "A=b");
-	assert_string_equal(back.cwd, "/tmp");
-	assert_true(back.uid == 1 && back.gid == 2 && back.umask == 077 && back.no_new_privs);
-	assert_true(back.n_groups == 2 && back.groups[1] == 4294967294u);
-	assert_true(back.has_caps && back.caps.bounding == p.caps.bounding && !back.caps.effective);
-	assert_true(back.has_oom_score_adj && back.oom_score_adj == 7 && back.n_rlimits == 1);
-	arena_release(&arena);
-}
-
-/* What exec reads of a saved configuration is all that it describes a process by. */
-static void test_process_without_the_rest(void **state)
-{
-	FREE char *text = spec_case_text(
-		"{" ROOT ",'process':{'args':['a','b'],'cwd':'/x','env':['A=b'],'user':{'uid':7,'gid':8},"
-		"'capabilities':{'bounding':['CAP_KILL']},'oomScoreAdj':5},'mounts':[{'destination':"
-		"'/proc','type':'proc'}],'annotations':{'k':'v'},'linux':{'namespaces':" OWN "}}",
-		NULL, NULL);
-	SPEC *all = NULL, *process = NULL;
-	struct err err = ERR_INIT;
-	BUF of_all = BUF_INIT, of_process = BUF_INIT;
-
-	(void)state;
-	assert_int_equal(
-		spec_parse_saved(BUNDLE, "config.json", text, strlen(text), &all, &err), 0);
-	assert_int_equal(spec_parse_saved_process(BUNDLE, "config.json", text, strlen(text),
-						  &process, &err),
-			 0);
-	assert_true(all->rootfs.n_mounts == 1 && process->rootfs.n_mounts == 0);
-	assert_string_equal(process->rootfs.path, all->rootfs.path);
-	assert_string_equal(spec_annotation(process, "k"), "v");
-	vm_exec_describe(all, &all->process, json_get(json_root(all->doc), "process"), &of_all);
-	vm_exec_describe(process, &process->process, json_get(json_root(process->doc), "process"),
-			 &of_process);
-	assert_string_equal(buf_str(&of_process), buf_str(&of_all));
-	assert_non_null(strstr(buf_str(&of_all), "CAP_KILL"));
-}
-
-/* ---- HOME, where the host's /etc/passwd is the guest's ---- */
-
-static void put_passwd(const char *root, const char *line)
-{
-	FREE char *etc = mem_xprintf("%s/etc", root);
-	FREE char *path = mem_xprintf("%s/etc/passwd", root);
-
-	assert_true(mkdir(etc, 0755) == 0 || errno == EEXIST);
-
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_true(fputs(line, f) >= 0 && fclose(f) == 0);
-}
-
-static void check_home(const char *root, const char *members, const char *wanted)
-{
-	SPEC *spec = with(members, "");
-
-	spec->rootfs.path = root;
-
-	SPEC *inside = as_guest_sees(spec);
-	const char *home = ns_env_get(inside->process.env, "HOME");
-
-	assert_string_equal(home ?: "none", wanted);
-}
-
-static void test_home(void **state)
-{
-	static const char *const hiding[] = {"/etc/passwd", "/etc", "/etc/../etc/", "/"};
-	char root[] = "/tmp/hull-test-XXXXXX";
-
-	(void)state;
-	assert_non_null(mkdtemp(root));
-
-	FREE char *etc = mem_xprintf("%s/etc", root);
-	FREE char *path = mem_xprintf("%s/etc/passwd", root);
-
-	/* the root is not there, for whoever looks */
-	check_home(root, "", "none");
-	put_passwd(root, "root:x:0:0::/their/root:/bin/sh\n");
-	check_home(root, "", "/their/root");
-	check_home(root, ",'mounts':[{'destination':'/etc/passwords','type':'tmpfs'}]",
-		   "/their/root");
-	for (size_t i = 0; i < ARRAY_SIZE(hiding); i++) {
-		FREE char *mounts = mem_xprintf(",'mounts':[{'destination':'%s','type':'tmpfs'}]",
-						hiding[i]);
-
-		check_home(root, mounts, "none");
-	}
-	check_home(root, ",'hooks':{'createRuntime':[{'path':'/x'}]}", "none");
-	check_home(root, ",'hooks':{'startContainer':[{'path':'/x'}]}", "/their/root");
-	put_passwd(root, "other:x:1:1::/other:/bin/sh\n");
-	check_home(root, "", "/");
-	assert_true(unlink(path) == 0 && rmdir(etc) == 0 && rmdir(root) == 0);
-}
-
-static void check_not_opened(const char *root, const char *path)
-{
-	CLOSE_FD int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	char events[512];
-
-	assert_true(watch >= 0 && inotify_add_watch(watch, path, IN_OPEN) >= 0);
-	check_home(root, "", "none");
-	assert_true(read(watch, events, sizeof(events)) < 0 && errno == EAGAIN);
-}
-
-/* What an image may have there: only a file of its own is opened. */
-static void test_home_of_a_hostile_image(void **state)
-{
-	char root[] = "/tmp/hull-test-XXXXXX";
-
-	(void)state;
-	assert_non_null(mkdtemp(root));
-
-	FREE char *etc = mem_xprintf("%s/etc", root);
-	FREE char *path = mem_xprintf("%s/etc/passwd", root);
-	FREE char *own = mem_xprintf("%s/own", root);
-
-	put_passwd(root, "root:x:0:0::/their/root:/bin/sh\n");
-	assert_true(rename(path, own) == 0 && symlink("../own", path) == 0);
-	check_home(root, "", "none");
-	assert_true(unlink(path) == 0 && symlink("/etc/passwd", path) == 0);
-	check_home(root, "", "none");
-	assert_true(unlink(path) == 0 && mkfifo(path, 0600) == 0);
-	check_not_opened(root, path);
-	if (geteuid() == 0) {
-		assert_true(unlink(path) == 0 && mknod(path, S_IFCHR | 0600, makedev(1, 3)) == 0);
-		check_not_opened(root, path);
-	}
-	assert_true(unlink(path) == 0 && rename(own, path) == 0);
-	check_home(root, "", "/their/root");
-	assert_true(unlink(path) == 0 && rmdir(etc) == 0 && symlink("/etc", etc) == 0);
-	check_home(root, "", "none");
-	assert_true(unlink(etc) == 0 && rmdir(root) == 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths_are_of_the_share),
 		cmocka_unit_test(test_paths_in_a_pod),
-		cmocka_unit_test(test_process_without_the_rest),
-		cmocka_unit_test(test_home),
-		cmocka_unit_test(test_home_of_a_hostile_image),
 		cmocka_unit_test(test_refused_in_a_pod),
 		cmocka_unit_test(test_hooks_that_are_the_guests),
 		cmocka_unit_test(test_the_guests_isolation),
@@ -581,7 +400,6 @@ int main(void)
 		cmocka_unit_test(test_size_after_an_update),
 		cmocka_unit_test(test_size_of_the_machine),
 		cmocka_unit_test(test_wrong_size_of_a_pod),
-		cmocka_unit_test(test_process_of_an_exec),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
