@@ -574,6 +574,8 @@ int container_create(struct runtime *rt, const char *id, const struct create_opt
 
 	if (rc < 0)
 		return rc;
+	if (o->ret_pid)
+		*o->ret_pid = s.child.pid;
 	rc = child_go(&s.child, s.cgroup, err);
 	if (rc < 0)
 		setup_undo(&s);

@@ -496,5 +496,7 @@ int container_exec(struct runtime *rt, const char *id, const struct exec_options
 	container_close(x.container);
 	if (rc == 0)
 		*ret_status = status;
+	if (rc == 0 && o->ret_pid)
+		*o->ret_pid = x.child.pid;
 	return rc;
 }

@@ -98,6 +98,7 @@ struct create_options {
 	int (*furnish_network)(void *arg, pid_t pid, struct err *err);
 	void *network_arg;
 	const char *image_path; /* run only: a checkpoint to begin from; NULL: none */
+	pid_t *ret_pid;         /* create only: of its process; NULL: nobody asks */
 	char *passwd; /* the root's /etc/passwd, taken to pieces, where no mount hides it; NULL: it is read */
 };
 
@@ -149,7 +150,8 @@ struct exec_options {
 	 */
 	int (*protect)(void *arg, struct err *err);
 	void *protect_arg;
-	char *passwd; /* as of create_options */
+	pid_t *ret_pid; /* as of create_options, as the next; with detach */
+	char *passwd;
 };
 
 int container_exec(struct runtime *rt, const char *id, const struct exec_options *o,

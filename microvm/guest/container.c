@@ -14,7 +14,6 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/parse.h"
 #include "base/path.h"
 #include "microvm/guest/ops.h"
 
@@ -25,26 +24,11 @@ static char *bundle_path(const struct guest *g, const char *id)
 	return mem_xprintf("%s/bundles/%s", g->place.dir, id);
 }
 
-static char *pid_path(const struct guest *g)
+/* The result of a job that makes a process. */
+static int pass_pid(pid_t pid, int fd, struct err *err)
 {
-	return mem_xprintf("%s/agent/pid-%d", g->place.dir, (int)getpid());
-}
+	int rc = io_write(fd, &pid, sizeof(pid));
 
-/* What --pid-file has told, as output. */
-static int pass_pid(const char *path, int fd, struct err *err)
-{
-	BUF text = BUF_INIT;
-	uint32_t number = 0;
-	pid_t pid;
-	int rc = io_read_file(AT_FDCWD, path, 32, &text, err);
-
-	(void)unlink(path);
-	if (rc < 0)
-		return rc;
-	if (parse_u32(buf_str(&text), &number) < 0)
-		return err_set(err, EINVAL, "'%s' holds no process id", path);
-	pid = (pid_t)number;
-	rc = io_write(fd, &pid, sizeof(pid));
 	return rc < 0 ? err_code(err, -rc, "write a result") : 0;
 }
 
@@ -99,11 +83,11 @@ int op_create(struct runtime *rt, const struct guest *g, const struct request *q
 		return rc;
 
 	FREE char *bundle = bundle_path(g, q->container);
-	FREE char *pid_file = pid_path(g);
+	pid_t pid = 0;
 	const struct create_options o = {
 		.bundle = bundle,
 		.console_socket = stdio_console(p->io),
-		.pid_file = pid_file,
+		.ret_pid = &pid,
 		.no_pivot = q->no_pivot,
 		.no_new_keyring = q->no_new_keyring,
 		.furnish_network = network ? furnish : NULL,
@@ -118,7 +102,7 @@ int op_create(struct runtime *rt, const struct guest *g, const struct request *q
 		undo_bundle(bundle);
 		return rc;
 	}
-	return pass_pid(pid_file, fd, err);
+	return pass_pid(pid, fd, err);
 }
 
 int op_delete(struct runtime *rt, const struct guest *g, const struct request *q, const void *arg,
@@ -157,12 +141,13 @@ int op_exec(struct runtime *rt, const struct guest *g, const struct request *q, 
 	    int fd, struct err *err)
 {
 	const struct process *p = arg;
-	FREE char *pid_file = pid_path(g);
+	pid_t pid = 0;
 	FREE char *process = NULL;
 	CLOSE_FD int file = -1;
 	int status = 0;
 	int rc = q->text ? make_file(q->text, &file, &process, err) : 0;
 
+	UNUSED(g);
 	if (rc < 0)
 		return rc;
 
@@ -184,12 +169,12 @@ int op_exec(struct runtime *rt, const struct guest *g, const struct request *q, 
 		.no_new_privs = q->no_new_privs,
 		.passwd = q->passwd,
 		.console_socket = stdio_console(p->io),
-		.pid_file = pid_file,
+		.ret_pid = &pid,
 		.detach = true,
 	};
 
 	rc = container_exec(rt, q->container, &o, &status, err);
-	return rc < 0 ? rc : pass_pid(pid_file, fd, err);
+	return rc < 0 ? rc : pass_pid(pid, fd, err);
 }
 
 /* ---- the others ---- */
