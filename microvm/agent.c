@@ -41,6 +41,7 @@ struct agent {
 
 	int fd;
 	struct loop_source *source, *timer;
+	uint64_t timer_ns; /* when it is due, 0: never; no later than the first deadline */
 	struct proto_reader in;
 	struct proto_writer out;
 	bool ready, was_connected;
@@ -98,9 +99,11 @@ static void set_timer(struct agent *a)
 		if (c->deadline_ns && (!first || c->deadline_ns < first))
 			first = c->deadline_ns;
 	}
-	if (first)
-		first = first > now ? first - now : 1;
-	(void)!loop_set_timer(a->timer, first, NULL);
+	/* One that is due for nothing costs less than to stop it at each answer. */
+	if (!first || (a->timer_ns && a->timer_ns <= first))
+		return;
+	a->timer_ns = first;
+	(void)!loop_set_timer(a->timer, first > now ? first - now : 1, NULL);
 }
 
 /* ---- the end of the connection ---- */
@@ -134,6 +137,7 @@ static void timer_event(void *arg, uint32_t events)
 	struct err err = ERR_INIT;
 
 	(void)events;
+	a->timer_ns = 0;
 	if (a->hello_deadline_ns && a->hello_deadline_ns <= now) {
 		(void)err_set(&err, ETIMEDOUT, "the guest's agent does not say hello");
 		lose(a, &err);
@@ -203,8 +207,9 @@ int agent_call(struct agent *a, enum proto_op op, const struct buf *body, uint32
 	a->calls = c;
 	count(a, c->op, 1);
 	set_timer(a);
-	/* written by the loop: an error there is the connection's, and ends it */
-	(void)!loop_set_events(a->source, EPOLLIN | EPOLLOUT, NULL);
+	/* The rest is written by the loop: an error there is the connection's, and ends it. */
+	if (proto_flush(&a->out, a->fd, NULL) != 0)
+		(void)!loop_set_events(a->source, EPOLLIN | EPOLLOUT, NULL);
 	return 0;
 }
 

@@ -21,11 +21,16 @@
 #define FIRST_PORT (1u << 30)
 #define LAST_PORT  (1u << 31)
 
+/* So few are written whole or not at all (man 7 pipe). */
+#define REQUESTS_AT_ONCE 8
+
 struct agent_stream {
 	struct agent_stream *next;
 	struct agent_streams *set;
 	bool ended;
 	int fd;
+	int remote; /* the device's end, until it is asked for the connection; then -1 */
+	uint32_t port;
 	struct relay *in, *out; /* to the guest, from the guest */
 	uint64_t sent;          /* once in has ended */
 	agent_stream_fn *fn;
@@ -47,6 +52,7 @@ static void stream_close(struct agent_stream *s)
 	relay_free(s->out);
 	s->in = s->out = NULL;
 	fd_replace(&s->fd, -1);
+	fd_replace(&s->remote, -1);
 }
 
 /* The last thing done with s: its owner may free it. */
@@ -86,24 +92,7 @@ static void settled(void *arg)
 	s->fn(s->arg, AGENT_STREAM_SETTLED);
 }
 
-/* Asks for the connection of remote, which is the device's then, also on failure. */
-static int request(struct agent_streams *set, int remote, uint32_t *ret_port, struct err *err)
-{
-	const struct vsock_request r = {PROTO_PORT_STREAM, set->next_port, remote};
-
-	if (write(set->requests_fd, &r, sizeof(r)) != (ssize_t)sizeof(r)) {
-		int rc = err_sys(err, "ask for a connection to the guest");
-
-		fd_close(remote);
-		return rc;
-	}
-	if (++set->next_port == LAST_PORT)
-		set->next_port = FIRST_PORT;
-	*ret_port = r.host_port;
-	return 0;
-}
-
-static int start(struct agent_stream *s, int from, int to, uint32_t *ret_port, struct err *err)
+static int start(struct agent_stream *s, int from, int to, struct err *err)
 {
 	struct loop *l = s->set->loop;
 	int pair[2], rc = 0;
@@ -111,8 +100,10 @@ static int start(struct agent_stream *s, int from, int to, uint32_t *ret_port, s
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return err_sys(err, "socketpair");
 	s->fd = pair[0];
-	if ((rc = request(s->set, pair[1], ret_port, err)) < 0)
-		return rc;
+	s->remote = pair[1];
+	s->port = s->set->next_port++;
+	if (s->set->next_port == LAST_PORT)
+		s->set->next_port = FIRST_PORT;
 	if (to >= 0)
 		rc = relay_new(l, s->fd, to, out_ended, s, &s->out, err);
 	if (rc == 0 && from >= 0)
@@ -133,16 +124,48 @@ int agent_stream_new(struct agent_streams *set, int from, int to, agent_stream_f
 		.next = set->streams,
 		.set = set,
 		.fd = -1,
+		.remote = -1,
 		.fn = fn,
 		.arg = arg,
 	};
 	set->streams = s;
-	rc = start(s, own_from, own_to, ret_port, err);
+	rc = start(s, own_from, own_to, err);
 	if (rc < 0) {
 		agent_stream_free(s);
 		return rc;
 	}
+	*ret_port = s->port;
 	*ret = s;
+	return 0;
+}
+
+/* Those that were not asked for, of which ret gets up to n. */
+static size_t not_asked_for(const struct agent_streams *set, struct agent_stream **ret, size_t n)
+{
+	size_t found = 0;
+
+	for (struct agent_stream *s = set->streams; s && found < n; s = s->next) {
+		if (s->remote >= 0)
+			ret[found++] = s;
+	}
+	return found;
+}
+
+int agent_streams_connect(struct agent_streams *set, struct err *err)
+{
+	struct agent_stream *streams[REQUESTS_AT_ONCE];
+	struct vsock_request requests[REQUESTS_AT_ONCE];
+	size_t n;
+
+	while ((n = not_asked_for(set, streams, ARRAY_SIZE(streams)))) {
+		for (size_t i = 0; i < n; i++)
+			requests[i] = (struct vsock_request){PROTO_PORT_STREAM, streams[i]->port,
+							     streams[i]->remote};
+		if (write(set->requests_fd, requests, n * sizeof(requests[0])) < 0)
+			return err_sys(err, "ask for connections to the guest");
+		for (size_t i = 0; i < n; i++)
+			streams[i]->remote = -1; /* the device's */
+	}
 	return 0;
 }
 

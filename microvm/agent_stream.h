@@ -30,10 +30,15 @@ typedef void agent_stream_fn(void *arg, enum agent_stream_event event);
  * Makes a stream: from is what goes to the guest (a process' standard input), to is where comes what
  * the guest sends, each -1 or owned from now on, also on failure; both of a terminal, which has
  * ended when its output has. See relay.h on blocking descriptors. The guest is told of *ret_port
- * (PROTO_F_PORT_…) after that, so that it finds the connection there.
+ * (PROTO_F_PORT_…).
  */
 int agent_stream_new(struct agent_streams *set, int from, int to, agent_stream_fn *fn, void *arg,
 		     uint32_t *ret_port, struct agent_stream **ret, struct err *err) MUST_CHECK;
+/*
+ * Has the guest's socket device connect those that are new, all at once, before the guest is told of
+ * their ports: it wakes up for each thing that comes.
+ */
+int agent_streams_connect(struct agent_streams *set, struct err *err) MUST_CHECK;
 /* Takes no more of from, or goes on. What it took is sent; *ret_sent and *ret_written: so far. */
 void agent_stream_hold(struct agent_stream *s, bool hold, uint64_t *ret_sent,
 		       uint64_t *ret_written);

@@ -33,11 +33,16 @@ static void call_free(struct call *c)
 
 static void answered(void *arg, const struct proto_body *body, const struct err *why);
 
+static int ask(struct call *c, struct err *err)
+{
+	return agent_call(c->calls->vmm->agent, c->op, &c->body, c->timeout_ms, answered, c, err);
+}
+
 /* False: it has to wait. */
 static bool make(struct call *c)
 {
 	struct err e = ERR_INIT;
-	int rc = agent_call(c->calls->vmm->agent, c->op, &c->body, c->timeout_ms, answered, c, &e);
+	int rc = ask(c, &e);
 
 	if (rc == -EAGAIN)
 		return false;
@@ -122,6 +127,8 @@ void calls_make(struct vmm *v, enum proto_op op, const struct buf *body, uint32_
 	};
 	if (body)
 		buf_add(&c->body, body->data, body->len);
+	if (!calls->first && ask(c, NULL) == 0)
+		return;
 	*calls->end = c;
 	calls->end = &c->next;
 	(void)!loop_set_timer(calls->timer, 1, NULL);

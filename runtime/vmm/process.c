@@ -139,17 +139,12 @@ static bool is_null(int fd)
 	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
 }
 
-int process_streams(struct process *p, struct buf *request, int *fds, size_t n_fds, bool terminal,
-		    struct err *err)
+static int add_standard(struct process *p, int fds[static 3], struct buf *request, struct err *err)
 {
 	static const enum proto_field types[] = {PROTO_F_PORT_STDIN, PROTO_F_PORT_STDOUT,
 						 PROTO_F_PORT_STDERR};
 	int rc = 0;
 
-	if (terminal && n_fds == 1)
-		return add_terminal(p, fd_take(&fds[0]), request, err);
-	if (n_fds != ARRAY_SIZE(types))
-		rc = err_set(err, EINVAL, "%zu standard streams", n_fds);
 	for (int i = 0; i < 3 && rc == 0; i++) {
 		int fd = fd_take(&fds[i]);
 
@@ -160,9 +155,23 @@ int process_streams(struct process *p, struct buf *request, int *fds, size_t n_f
 		}
 		rc = add_stream(p, i, types[i], i == 0 ? fd : -1, i == 0 ? -1 : fd, request, err);
 	}
+	return rc;
+}
+
+int process_streams(struct process *p, struct buf *request, int *fds, size_t n_fds, bool terminal,
+		    struct err *err)
+{
+	int rc;
+
+	if (n_fds != (terminal ? 1 : 3))
+		rc = err_set(err, EINVAL, "%zu standard streams", n_fds);
+	else if (terminal)
+		rc = add_terminal(p, fd_take(&fds[0]), request, err);
+	else
+		rc = add_standard(p, fds, request, err);
 	for (size_t i = 0; i < n_fds; i++)
 		fd_replace(&fds[i], -1);
-	return rc;
+	return rc < 0 ? rc : agent_streams_connect(p->vmm->streams, err);
 }
 
 void process_exited(struct process *p, int status, const uint64_t written[2])

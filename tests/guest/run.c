@@ -151,7 +151,8 @@ static void make_stream(struct buf *request, int i, enum proto_field type, int f
 
 	from = from < 0 ? -1 : fd_dup(from, &e);
 	to = to < 0 ? -1 : fd_dup(to, &e);
-	if (agent_stream_new(streams, from, to, settled, &stream[i], &port, &stream[i], &e) < 0)
+	if (agent_stream_new(streams, from, to, settled, &stream[i], &port, &stream[i], &e) < 0 ||
+	    agent_streams_connect(streams, &e) < 0)
 		die("stream", &e);
 	proto_put_u32(request, type, port);
 	n_open += to >= 0;

@@ -127,7 +127,8 @@ static void mounted(void *arg, const struct proto_body *body, const struct err *
 	(void)body;
 	if (why)
 		die("mount", why);
-	if (agent_stream_new(streams, -1, fd_dup(1, &e), ended, NULL, &port, &output, &e) < 0)
+	if (agent_stream_new(streams, -1, fd_dup(1, &e), ended, NULL, &port, &output, &e) < 0 ||
+	    agent_streams_connect(streams, &e) < 0)
 		die("stream", &e);
 	proto_put_string(&request, PROTO_F_ID, ID);
 	proto_put_bytes(&request, PROTO_F_CONFIG, container.data, container.len);

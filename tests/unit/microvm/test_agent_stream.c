@@ -73,6 +73,7 @@ static void make(int from, int to)
 {
 	assert_int_equal(agent_stream_new(set, from, to, happened, &n_ended, &port, &stream, &err),
 			 0);
+	assert_int_equal(agent_streams_connect(set, &err), 0);
 }
 
 /* The guest's end of the connection that was asked for last. */
@@ -276,25 +277,54 @@ static void test_ports_differ(void **state)
 static void test_connections_that_cannot_be_asked_for(void **state)
 {
 	static char fill[1 << 20];
-	struct agent_stream *none = NULL;
 	int p[2];
 	char byte;
 
 	(void)state;
 	assert_true(write(requests[1], fill, sizeof(fill)) > 0);
 	make_pipe(p);
-	assert_int_equal(agent_stream_new(set, -1, p[1], happened, &n_ended, &port, &none, &err),
-			 -EAGAIN);
-	assert_string_equal(err.msg, "ask for a connection to the guest: "
+	assert_int_equal(agent_stream_new(set, -1, p[1], happened, &n_ended, &port, &stream, &err),
+			 0);
+	assert_int_equal(agent_streams_connect(set, &err), -EAGAIN);
+	assert_string_equal(err.msg, "ask for connections to the guest: "
 				     "Resource temporarily unavailable");
-	assert_null(none);
-	/* the descriptor that it was given is closed */
-	assert_int_equal(read(p[0], &byte, 1), 0);
-	close(p[0]);
 	close(requests[0]);
 	requests[0] = -1;
-	assert_int_equal(agent_stream_new(set, -1, -1, happened, &n_ended, &port, &none, &err),
-			 -EPIPE);
+	assert_int_equal(agent_streams_connect(set, &err), -EPIPE);
+	/* what was made for it is closed with it */
+	agent_stream_free(stream);
+	assert_int_equal(read(p[0], &byte, 1), 0);
+	close(p[0]);
+}
+
+/* Those that are new are asked for at once, those that are gone and those that were before not at all. */
+static void test_many_connections_at_once(void **state)
+{
+	struct agent_stream *streams[20];
+	uint32_t ports[20];
+	bool seen[20] = {false};
+	struct vsock_request r;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
+		assert_int_equal(agent_stream_new(set, -1, -1, happened, &n_ended, &ports[i],
+						  &streams[i], &err),
+				 0);
+	agent_stream_free(streams[7]);
+	assert_int_equal(read(requests[0], &r, sizeof(r)), -1);
+	assert_int_equal(agent_streams_connect(set, &err), 0);
+	for (size_t i = 0; i + 1 < ARRAY_SIZE(streams); i++) {
+		size_t k = 0;
+
+		assert_int_equal(read(requests[0], &r, sizeof(r)), sizeof(r));
+		while (k < ARRAY_SIZE(ports) && ports[k] != r.host_port)
+			k++;
+		assert_true(k < ARRAY_SIZE(ports) && k != 7 && !seen[k]);
+		seen[k] = true;
+		close(r.fd);
+	}
+	assert_int_equal(agent_streams_connect(set, &err), 0);
+	assert_int_equal(read(requests[0], &r, sizeof(r)), -1);
 }
 
 static void test_guest_that_refuses(void **state)
@@ -349,6 +379,7 @@ int main(void)
 		TEST(test_settling),
 		TEST(test_back_pressure),
 		TEST(test_ports_differ),
+		TEST(test_many_connections_at_once),
 		TEST(test_connections_that_cannot_be_asked_for),
 		TEST(test_guest_that_refuses),
 		TEST(test_freeing_early),
