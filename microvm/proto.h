@@ -77,7 +77,7 @@ enum proto_op {
 	PROTO_DELETE,      /* ID [FORCE] */
 	PROTO_PS,          /* ID -> PIDS [TEXT]; a table of them */
 	PROTO_EVENT,       /* EVENT and what belongs to it; the guest's, not answered */
-	PROTO_SHUTDOWN,    /* the guest syncs and resets the machine; may stay without an answer */
+	PROTO_SHUTDOWN,    /* the guest syncs, answers and resets the machine; it may stay without an answer */
 	/*
 	 * The machine is about to be saved. [ID], of a paused container -> WRITTEN READ: no more output of
 	 * its first process is taken, stdout and stderr (a terminal's: as the first) have carried so much,

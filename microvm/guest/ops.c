@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
@@ -314,6 +315,9 @@ static int serve_shutdown(struct guest *g, struct request *q, job_fn *fn, job_do
 	(void)fn;
 	(void)done;
 	(void)err;
+	/* With the answer the host may end the machine. */
+	if (g->place.is_machine)
+		sync();
 	loop_stop(g->loop);
 	return answer(g, q);
 }

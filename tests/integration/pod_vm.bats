@@ -217,6 +217,21 @@ halted() {
 	nothing_left
 }
 
+@test "what a container has in a mapping is in the file when the end of the sandbox ends it" {
+	script 'trap "exit 3" TERM; while :; do sleep 0.1; done'
+	start_pod
+	mkdir "$T/shared"
+	member one '.mounts += [{"destination": "/shared", "type": "bind", "source": ($dir + "/shared"), "options": ["bind"]}]' \
+		--arg dir "$T"
+	args probe count /shared/n
+	run_detached
+	wait_for out_has 1
+	on pod
+	expect 0 hull kill "$ID" TERM
+	wait_for has_status stopped
+	equal "$(od -An -t d4 -N 4 "$T/shared/n" | tr -d ' ')" 1
+}
+
 @test "commands: pause and resume, ps, stats, update, signals, kill --all, a terminal" {
 	start_pod
 	member one
