@@ -190,6 +190,11 @@ static bool is_well_formed(const struct proto_body *b)
 	return true;
 }
 
+int proto_check(const struct proto_body *b, struct err *err)
+{
+	return is_well_formed(b) ? 0 : err_set(err, EPROTO, "a body that is no fields");
+}
+
 static bool find(const struct proto_body *b, enum proto_field type, struct proto_body *ret)
 {
 	size_t offset = 0;

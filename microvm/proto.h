@@ -176,6 +176,9 @@ struct proto_body {
 /* The body that is built in b. */
 struct proto_body proto_body_of(const struct buf *b);
 
+/* -EPROTO when it is not as in struct proto_frame: of a body that came another way. */
+int proto_check(const struct proto_body *b, struct err *err) MUST_CHECK;
+
 /* Each appends a field. Nobody checks the body's length before proto_send. */
 void proto_put_u32(struct buf *b, enum proto_field type, uint32_t value);
 void proto_put_u64(struct buf *b, enum proto_field type, uint64_t value);

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "runtime/vm_config.h"
@@ -116,7 +115,7 @@ static int ask_create(struct vmm *v, struct err *err)
 	if (lseek(v->o.create_fd, 0, SEEK_SET) < 0)
 		return err_sys(err, "read the configuration");
 	proto_put_string(&request, PROTO_F_ID, v->o.guest_id);
-	rc = io_read_all(v->o.create_fd, "config.json", PROTO_BODY_MAX, &request, err);
+	rc = process_put_fields(v->o.create_fd, "config.json", &request, err);
 	if (rc < 0)
 		return rc;
 	fd_replace(&v->o.create_fd, -1);

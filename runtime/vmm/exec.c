@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <signal.h>
 
-#include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "runtime/vmm/client.h"
@@ -81,16 +80,15 @@ int exec_begin(struct client *c, bool terminal, uint32_t size, int *fds, size_t 
 
 	if (n_fds < 1)
 		return err_set(err, EINVAL, "there is no process");
-	rc = io_read_all(fds[0], "process", PROTO_BODY_MAX, &request, err);
-	if (rc < 0)
-		return rc;
 	c->process = process_new(v, c->container,
 				 mem_xprintf("exec-%016" PRIx64 "-%u", v->control->execs_of,
 					     ++v->control->last_exec));
 	c->process->done = exec_done;
 	c->process->arg = c;
 	process_put_name(c->process, &request);
-	rc = process_streams(c->process, &request, fds + 1, n_fds - 1, terminal, err);
+	rc = process_put_fields(fds[0], "process", &request, err);
+	if (rc == 0)
+		rc = process_streams(c->process, &request, fds + 1, n_fds - 1, terminal, err);
 	if (rc < 0) {
 		process_free(c->process);
 		c->process = NULL;

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/fd.h"
-#include "base/io.h"
 #include "base/mem.h"
 #include "runtime/vmm/client.h"
 
@@ -50,7 +49,7 @@ static int join(struct client *c, const struct vm_control_request *r, int *fds, 
 
 	if (n_fds < 1)
 		return err_set(err, EINVAL, "there is no configuration");
-	rc = io_read_all(fds[0], "config.json", PROTO_BODY_MAX, &fields, err);
+	rc = process_put_fields(fds[0], "config.json", &fields, err);
 	if (rc < 0)
 		return rc;
 	for (j.n_fds = 0; j.n_fds + 1 < n_fds && j.n_fds < ARRAY_SIZE(j.fds); j.n_fds++)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "runtime/vmm/vmm.h"
 
@@ -129,6 +130,20 @@ static int add_terminal(struct process *p, int slave, struct buf *request, struc
 		return other;
 	}
 	return add_stream(p, 0, PROTO_F_PORT_TTY, slave, other, request, err);
+}
+
+int process_put_fields(int fd, const char *what, struct buf *request, struct err *err)
+{
+	BUF fields = BUF_INIT;
+	int rc = io_read_all(fd, what, PROTO_BODY_MAX, &fields, err);
+	const struct proto_body body = proto_body_of(&fields);
+
+	/* Else the guest would take the whole connection for broken, for all of its containers. */
+	if (rc == 0)
+		rc = proto_check(&body, err);
+	if (rc == 0)
+		buf_add(request, fields.data, fields.len);
+	return rc;
 }
 
 /* What is nowhere on the host is nowhere in the guest, without a connection between the two. */

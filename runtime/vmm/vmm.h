@@ -216,6 +216,8 @@ int process_streams(struct process *p, struct buf *request, int *fds, size_t n_f
 		    struct err *err) MUST_CHECK;
 void process_exited(struct process *p, int status, const uint64_t written[2]);
 void process_put_name(const struct process *p, struct buf *request); /* ID and EXEC_ID */
+/* What hull-oci says of it: the file of vm_request.h, called what in messages; behind the name. */
+int process_put_fields(int fd, const char *what, struct buf *request, struct err *err) MUST_CHECK;
 
 /* ---- calls.c ---- */
 

@@ -122,6 +122,26 @@ static void test_every_field_comes_back(void **state)
 	assert_memory_equal(got, pids, sizeof(pids));
 }
 
+/* A body that ends inside a field, or whose header has what must be 0, is none, also without a frame. */
+static void test_body_that_is_checked(void **state)
+{
+	const struct proto_body nothing = {NULL, 0};
+	BUF b = BUF_INIT;
+	struct proto_body body;
+
+	(void)state;
+	assert_int_equal(proto_check(&nothing, &err), 0);
+	proto_put_string(&b, PROTO_F_ID, "box");
+	proto_put_u32(&b, PROTO_F_PID, 1);
+	body = proto_body_of(&b);
+	assert_int_equal(proto_check(&body, &err), 0);
+	for (body.len = 1; body.len < b.len; body.len++)
+		assert_int_equal(proto_check(&body, &err), body.len == 8 + 3 ? 0 : -EPROTO);
+	b.data[2] = 1;
+	body.len = b.len;
+	assert_int_equal(proto_check(&body, &err), -EPROTO);
+}
+
 static void test_absent_field_leaves_result(void **state)
 {
 	struct proto_body body = {NULL, 0};
@@ -376,6 +396,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(test_layout),
 		TEST(test_every_field_comes_back),
+		TEST(test_body_that_is_checked),
 		TEST(test_absent_field_leaves_result),
 		TEST(test_wrong_shapes),
 		TEST(test_first_of_two_counts),
