@@ -266,9 +266,9 @@ void spec_free(struct spec *spec)
 }
 
 /* path is clean, and more than "/". */
-static bool lies_on_the_way(const struct ns_mount *mount, const char *path)
+static bool lies_on_the_way(const char *destination, const char *path)
 {
-	FREE char *place = path_clean(mount->destination);
+	FREE char *place = path_clean(destination);
 	size_t len = strlen(place);
 
 	if (len == 1)
@@ -278,8 +278,14 @@ static bool lies_on_the_way(const struct ns_mount *mount, const char *path)
 
 bool spec_mounts_over(const struct spec *spec, const char *path)
 {
-	for (size_t i = 0; i < spec->rootfs.n_mounts; i++) {
-		if (lies_on_the_way(&spec->rootfs.mounts[i], path))
+	const struct ns_rootfs *r = &spec->rootfs;
+
+	for (size_t i = 0; i < r->n_mounts; i++) {
+		if (lies_on_the_way(r->mounts[i].destination, path))
+			return true;
+	}
+	for (size_t i = 0; i < r->n_masked_paths; i++) {
+		if (lies_on_the_way(r->masked_paths[i], path))
 			return true;
 	}
 	return false;

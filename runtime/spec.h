@@ -121,7 +121,10 @@ int spec_parse_resources(const struct json_node *node, struct arena *a, struct c
 
 const char *spec_hook_kind_name(enum spec_hook_kind kind);             /* "createRuntime" */
 const char *spec_annotation(const struct spec *spec, const char *key); /* NULL when absent */
-/* True when a mount of the container's may lie on path, clean and below "/", or on the way to it. */
+/*
+ * True when a mount of the container's, or what masks a path, lies on path, clean and below "/", or on
+ * the way to it. Links of the root are not followed.
+ */
 bool spec_mounts_over(const struct spec *spec, const char *path);
 
 /* What hull supports, as runtime-spec features.md describes; appended to out as JSON. */

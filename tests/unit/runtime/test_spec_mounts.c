@@ -188,6 +188,14 @@ static void test_mounts_over(void **state)
 		if (spec_mounts_over(spec, "/etc/passwd") != rows[i].over)
 			fail_msg("mount at %s", rows[i].destination);
 	}
+
+	SPEC *masked = spec_good(
+		LINUX("'namespaces':[{'type':'mount'}],'maskedPaths':['/proc/kcore','/etc']"));
+	SPEC *not_there =
+		spec_good(LINUX("'namespaces':[{'type':'mount'}],'maskedPaths':['/proc/kcore']"));
+
+	assert_true(spec_mounts_over(masked, "/etc/passwd"));
+	assert_false(spec_mounts_over(not_there, "/etc/passwd"));
 }
 
 int main(void)
