@@ -19,7 +19,7 @@ static void check_request(const struct request *q)
 	if (q->op != PROTO_MOUNT_FS && q->op != PROTO_UMOUNT && q->op != PROTO_SHUTDOWN &&
 	    (!q->container || !*q->container || strlen(q->container) > PROTO_ID_MAX))
 		abort();
-	if (q->op == PROTO_EXEC && (!q->exec || !*q->exec || !q->text))
+	if (q->op == PROTO_EXEC && (!q->exec || !*q->exec))
 		abort();
 	if ((q->op == PROTO_CREATE || q->op == PROTO_UPDATE) && !q->text)
 		abort();
@@ -33,7 +33,7 @@ static void check_request(const struct request *q)
 
 static void check_fields(const struct proto_body *b)
 {
-	for (unsigned int i = 0; i < 48; i++) {
+	for (unsigned int i = 0; i <= PROTO_F_PASSWD + 1; i++) {
 		enum proto_field type = (enum proto_field)i;
 		char *text = NULL, **list = NULL;
 		uint32_t u32 = 0, *u32s = NULL;
