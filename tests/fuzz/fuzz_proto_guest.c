@@ -16,8 +16,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_request(const struct request *q)
 {
-	if (q->op != PROTO_MOUNT_FS && q->op != PROTO_UMOUNT && q->op != PROTO_SHUTDOWN &&
-	    (!q->container || !*q->container || strlen(q->container) > PROTO_ID_MAX))
+	const bool is_about_one = q->op != PROTO_MOUNT_FS && q->op != PROTO_UMOUNT &&
+				  q->op != PROTO_SHUTDOWN && q->op != PROTO_SUSPEND &&
+				  q->op != PROTO_SET_CPUS;
+
+	if (is_about_one && !q->container)
+		abort();
+	if (q->container && (!*q->container || strlen(q->container) > PROTO_ID_MAX))
 		abort();
 	if (q->op == PROTO_EXEC && (!q->exec || !*q->exec))
 		abort();
