@@ -315,7 +315,10 @@ static int serve_shutdown(struct guest *g, struct request *q, job_fn *fn, job_do
 	(void)fn;
 	(void)done;
 	(void)err;
-	/* With the answer the host may end the machine. */
+	/*
+	 * With the answer the host may end the machine, and what a mapping's close has begun to write
+	 * may still be on its way, though its process has ended: virtio-fs waits for it in sync_fs.
+	 */
 	if (g->place.is_machine)
 		sync();
 	loop_stop(g->loop);
